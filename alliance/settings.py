@@ -1,0 +1,258 @@
+"""All settings, in one file. Every variable of the environment is described in docs/settings.md."""
+
+from pathlib import Path
+
+from celery.schedules import crontab
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE  # noqa: F401
+from django.utils.translation import gettext_lazy as _
+
+from alliance import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- what this installation is -----------------------------------------------------------------
+LIANHUI_NAME = env.text("LIANHUI_NAME", "联惠")
+LIANHUI_DEMO = env.flag("LIANHUI_DEMO", False)
+LIANHUI_VERSION = "0.1.0"
+STATE_DIR = Path(env.text("LIANHUI_STATE", str(BASE_DIR / ".state")))
+
+DEBUG = env.flag("DEBUG", False)
+SECRET_KEY = env.text("SECRET_KEY")
+# Keys that must outlive a change of SECRET_KEY: digests of phone and card numbers.
+HANDLE_KEY = env.text("HANDLE_KEY", SECRET_KEY)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+# --- applications ------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django_cotton.apps.SimpleAppConfig",
+    "django_filters",
+    "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    "alliance",
+    "points",
+    "merchants",
+    "stores",
+    "members",
+    "town",
+]
+
+MIDDLEWARE = [
+    "alliance.middleware.request_id",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "alliance.middleware.language",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "alliance.middleware.preferences",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "alliance.middleware.refusals",
+]
+
+ROOT_URLCONF = "alliance.urls"
+WSGI_APPLICATION = "alliance.wsgi.application"
+
+_LOADERS = [
+    "django_cotton.cotton_loader.Loader",
+    "django.template.loaders.filesystem.Loader",
+    "django.template.loaders.app_directories.Loader",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "loaders": _LOADERS if DEBUG else [("django.template.loaders.cached.Loader", _LOADERS)],
+            "builtins": ["django_cotton.templatetags.cotton"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "alliance.context.site",
+            ],
+        },
+    },
+]
+COTTON_DIR = "cotton"
+
+# --- data --------------------------------------------------------------------------------------
+# The application's own role may not change the book's history; the owner migrates, builds towns and tests.
+_URL = env.text("DATABASE_URL")
+_OWNER_URL = env.text("DATABASE_OWNER_URL", _URL)
+DATABASE_APP_ROLE = env.database(_URL)["USER"]
+DATABASE_HAS_TWO_ROLES = DATABASE_APP_ROLE != env.database(_OWNER_URL)["USER"]
+DATABASES = {"default": env.database(_OWNER_URL if env.text("LIANHUI_DB_ROLE", "app") == "owner" else _URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "alliance.User"
+
+REDIS_URL = env.text("REDIS_URL", "")
+CACHES = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        if REDIS_URL
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
+
+# --- work in the background --------------------------------------------------------------------
+CELERY_BROKER_URL = env.celery_broker(REDIS_URL) if REDIS_URL else "memory://"
+CELERY_TASK_ALWAYS_EAGER = env.flag("CELERY_EAGER", False)
+CELERY_TASK_EAGER_PROPAGATES = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_TIME_LIMIT = 3600
+CELERY_TIMEZONE = "Asia/Shanghai"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "heartbeat": {"task": "alliance.tasks.heartbeat", "schedule": 30.0},
+    "reactions": {"task": "alliance.tasks.run_reactions", "schedule": 5.0},
+    "roll-up": {"task": "points.tasks.roll_up", "schedule": 10.0},
+    "mature": {"task": "points.tasks.mature", "schedule": crontab(minute="7")},
+    "expire": {"task": "points.tasks.expire", "schedule": crontab(minute="12", hour="0")},
+    "close": {"task": "points.tasks.close", "schedule": crontab(minute="20", hour="0")},
+    "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},
+}
+
+# --- people who sign in ------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["alliance.auth.StaffBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "front"
+LOGOUT_REDIRECT_URL = "login"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_SIGNUP_FIELDS = ["email*"]
+ACCOUNT_LOGIN_METHODS = {"email"}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = LIANHUI_NAME
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "alliance.web.errors.csrf_failure"
+# Over plain http (the demo on a laptop) secure cookies would lock everybody out; production sets HTTPS=true.
+HTTPS = env.flag("HTTPS", not (DEBUG or LIANHUI_DEMO))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY", False) else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "media-src": [SELF, "blob:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- language and time -------------------------------------------------------------------------
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Chinese")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "alliance" / "locale"]
+FORMAT_MODULE_PATH = ["alliance.formats"]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+TIME_ZONE = "Asia/Shanghai"
+USE_TZ = True
+
+# --- files -------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = STATE_DIR / "static"
+STATICFILES_DIRS: list[Path] = []
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if DEBUG or env.flag("PLAIN_STATIC", False)
+            else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        )
+    },
+}
+WHITENOISE_USE_FINDERS = env.flag("PLAIN_STATIC", False)
+MEDIA_ROOT = STATE_DIR / "media"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
+
+# --- machines that call ------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["merchants.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["merchants.api.authentication.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "alliance.api.problems.handler",
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_THROTTLE_RATES": {"api_key": env.text("API_RATE", "6000/min")},
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Lianhui API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- the console -------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": LIANHUI_NAME,
+    "SITE_HEADER": LIANHUI_NAME,
+    "SITE_SYMBOL": "loyalty",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "alliance.admin.site.environment",
+    "DASHBOARD_CALLBACK": "alliance.admin.dashboard.context",
+    "COLORS": {
+        "primary": {
+            "50": "255 247 237", "100": "255 237 213", "200": "254 215 170", "300": "253 186 116",
+            "400": "251 146 60", "500": "234 88 12", "600": "194 65 12", "700": "154 52 18",
+            "800": "124 45 18", "900": "99 32 13", "950": "67 20 7",
+        }
+    },  # fmt: skip
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "alliance.admin.site.navigation"},
+    "COMMAND": {"search_models": True},
+}
+
+LOGGING_CONFIG = "alliance.logs.configure"
+LOGGING = {"level": env.text("LOG_LEVEL", "INFO"), "json": env.flag("LOG_JSON", not DEBUG)}
+
+SILENCED_SYSTEM_CHECKS: list[str] = []
