@@ -1,0 +1,19 @@
+"""What every template may use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "site_name": settings.LIANHUI_NAME,
+        "is_demo": settings.LIANHUI_DEMO,
+        "version": settings.LIANHUI_VERSION,
+        "languages": settings.LANGUAGES,
+        "theme": getattr(request, "theme", "auto"),
+        "request_id": getattr(request, "request_id", ""),
+    }

@@ -1,0 +1,53 @@
+"""Pages for what goes wrong, in the reader's language; problems for machines under /api/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template import TemplateDoesNotExist
+from django.views.decorators.csrf import requires_csrf_token
+
+from alliance.api import problems
+from alliance.refusals import NOT_ALLOWED, NOT_FOUND
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(request, 400)
+
+
+@requires_csrf_token
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return problems.page(request, NOT_ALLOWED())
+    return _page(request, 403)
+
+
+@requires_csrf_token
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return problems.page(request, NOT_FOUND())
+    return _page(request, 404)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return problems.page(request, problems.WRONG())
+    try:
+        return _page(request, 500)
+    except Exception:
+        # The page of last resort may need nothing: no database, no template.
+        return HttpResponse("500 出错了，请稍后再试。 Something went wrong. Please try again.", status=500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _page(request, 403, "csrf")
+
+
+def _page(request: HttpRequest, status: int, name: str = "") -> HttpResponse:
+    context: dict[str, Any] = {"status": status}
+    try:
+        return render(request, f"errors/{name or status}.html", context, status=status)
+    except TemplateDoesNotExist:
+        return render(request, "errors/error.html", context, status=status)
