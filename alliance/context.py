@@ -14,6 +14,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "is_demo": settings.LIANHUI_DEMO,
         "version": settings.LIANHUI_VERSION,
         "languages": settings.LANGUAGES,
-        "theme": getattr(request, "theme", "auto"),
+        "theme": getattr(request, "theme", "system"),
         "request_id": getattr(request, "request_id", ""),
     }

@@ -23,7 +23,7 @@ from alliance import logs
 from alliance.refusals import Refused
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-THEMES = ("auto", "light", "dark")
+THEMES = ("system", "light", "dark")
 THEME_COOKIE = "theme"
 _log = logs.get("alliance.requests")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -88,7 +88,7 @@ def preferences(get_response: GetResponse) -> GetResponse:
         if user.is_authenticated:
             logs.bind(user_id=user.pk)
         theme = request.COOKIES.get(THEME_COOKIE) or (user.theme if user.is_authenticated else "")
-        request.theme = theme if theme in THEMES else "auto"  # type: ignore[attr-defined]
+        request.theme = theme if theme in THEMES else "system"  # type: ignore[attr-defined]
         if user.is_authenticated and user.language and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
             translation.activate(supported(user.language))
             request.LANGUAGE_CODE = translation.get_language()

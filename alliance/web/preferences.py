@@ -31,7 +31,7 @@ def language(request: HttpRequest) -> HttpResponse:
 def theme(request: HttpRequest) -> HttpResponse:
     """Switch between light, dark and whatever the device says."""
     given = request.POST.get("theme", "")
-    chosen = given if given in THEMES else "auto"
+    chosen = given if given in THEMES else "system"
     if request.user.is_authenticated:
         people.prefer(user=request.user, theme=chosen)
     is_quiet = bool(getattr(request, "htmx", False)) or request.headers.get("X-Requested-With") == "fetch"
