@@ -6,7 +6,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from alliance import reactions
+from alliance import hooks
 
 HEARTBEAT = "alliance.heartbeat"
 
@@ -20,4 +20,4 @@ def heartbeat() -> None:
 @shared_task
 def run_reactions() -> int:
     """Let the upper floors hear what the diary wrote down since the last time."""
-    return reactions.run()
+    return hooks.run_reactions()

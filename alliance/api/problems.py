@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from alliance import logs
 from alliance.refusals import NOT_ALLOWED, NOT_FOUND, Refused, declare
@@ -47,6 +46,9 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     refused, more, headers = _understand(error)
     if refused is None:
         return None
+    # Imported here: it loads the authentication classes, which belong to an upper floor.
+    from rest_framework.views import set_rollback
+
     set_rollback()
     inner: Any = getattr(request, "_request", request)
     return Response(
