@@ -115,6 +115,8 @@ def configure(options: dict[str, Any]) -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
             "root": {"handlers": ["stderr"], "level": options["level"]},
             "loggers": {
+                # Django has put a handler of its own here, which would print everything a second time, unmasked.
+                "django": {"handlers": [], "level": options["level"], "propagate": True},
                 # Our own line per request says it better, and without the path.
                 "django.server": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
                 "django.request": {"level": "ERROR"},
