@@ -5,6 +5,7 @@ from alliance.models.calendar import BusinessDay
 from alliance.models.event import Event, ReactionMark
 from alliance.models.job import Job
 from alliance.models.place import City, Province
+from alliance.models.signin import SignIn
 from alliance.models.trade import Trade
 from alliance.models.unit import Post, Unit
 from alliance.models.user import User
@@ -18,6 +19,7 @@ __all__ = [
     "Post",
     "Province",
     "ReactionMark",
+    "SignIn",
     "Trade",
     "Unit",
     "User",
