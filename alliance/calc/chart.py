@@ -16,63 +16,65 @@ class Bar:
     width: float
     height: float
     middle: float
+    label: str
+    words: str
+    is_labelled: bool
 
 
 @dataclass(frozen=True)
 class Tick:
-    """One line of the scale: its value, and its distance from the top of the box."""
+    """One line of the scale: its value as words, and its distance from the top of the box."""
 
-    value: int | float
+    words: str
     y: float
 
 
+@dataclass(frozen=True)
+class Box:
+    """A bar chart: its bars, its scale, and one sentence for those who do not see it."""
+
+    bars: list[Bar]
+    ticks: list[Tick]
+    summary: str
+
+
 def ceiling(values: Sequence[float]) -> float:
-    """Return the smallest 1, 2, 2.5 or 5 × 10ⁿ × 4 that no value exceeds; 4 when there is nothing to show."""
+    """Return the smallest 4 × {1, 2, 2.5, 5, 10} × 10ⁿ that no value exceeds; 4 when there is nothing to show."""
     top = max(values, default=0)
     if top <= 0:
-        return 4
-    unit = 10 ** math.floor(math.log10(top / 4))
-    for step in (1, 2, 2.5, 5, 10):
-        if step * unit * 4 >= top:
-            return float(step * unit * 4)
-    return float(10 * unit * 4)
+        return 4.0
+    unit = 10.0 ** math.floor(math.log10(top / 4))
+    return next(step * unit * 4 for step in (1, 2, 2.5, 5, 10, 20) if step * unit * 4 >= top)
 
 
-def bars(values: Sequence[float], width: float, height: float) -> list[Bar]:
-    """Return one bar per value, two thirds of its slot wide; negative values count as zero."""
-    if not values:
-        return []
-    top, slot = ceiling(values), width / len(values)
-    wide = min(slot * 2 / 3, 48)
-    out = []
-    for n, value in enumerate(values):
-        tall = max(value, 0) / top * height
-        middle = (n + 0.5) * slot
-        out.append(Bar(_r(middle - wide / 2), _r(height - tall), _r(wide), _r(tall), _r(middle)))
-    return out
+def box(labels: Sequence[str], values: Sequence[float], words: Sequence[str], *, width: float, height: float) -> Box:
+    """Lay out a bar chart in a box of width × height.
+
+    Each bar takes at most two thirds of its slot; negative values count as zero; at most eight labels are shown,
+    the last one always.
+    """
+    top, count = ceiling(values), len(values)
+    slot = width / max(count, 1)
+    wide, every = min(slot * 2 / 3, 48), max(1, math.ceil(count / 8))
+    bars = []
+    for n, (label, value, word) in enumerate(zip(labels, values, words, strict=True)):
+        tall, middle = max(value, 0) / top * height, (n + 0.5) * slot
+        shown = (count - 1 - n) % every == 0
+        bars.append(Bar(_r(middle - wide / 2), _r(height - tall), _r(wide), _r(tall), _r(middle), label, word, shown))
+    ticks = [Tick(f"{top * n / 4:,.10g}", _r(height * (1 - n / 4))) for n in range(5)]
+    summary = f"{labels[0]} {words[0]} … {labels[-1]} {words[-1]}" if count else ""
+    return Box(bars, ticks, summary)
 
 
 def points(values: Sequence[float], width: float, height: float) -> str:
     """Return "x,y x,y …" for a polyline from edge to edge, lowest value at the bottom, 2 units of air."""
-    if not values:
-        return ""
-    low, high = min(values), max(values)
-    span = (high - low) or 1
+    low, high = min(values, default=0), max(values, default=0)
     step = width / max(len(values) - 1, 1)
-    return " ".join(
-        f"{_r(n * step)},{_r(2 + (height - 4) * (1 - (value - low) / span) if high > low else height / 2)}"
-        for n, value in enumerate(values)
-    )
 
+    def level(value: float) -> float:
+        return height / 2 if high == low else 2 + (height - 4) * (high - value) / (high - low)
 
-def ticks(values: Sequence[float], height: float) -> list[Tick]:
-    """Return the lines at 0, ¼, ½, ¾ and 1 of the ceiling."""
-    top = ceiling(values)
-    lines = []
-    for n in range(5):
-        value = top * n / 4
-        lines.append(Tick(int(value) if value == int(value) else value, _r(height * (1 - n / 4))))
-    return lines
+    return " ".join(f"{_r(n * step)},{_r(level(value))}" for n, value in enumerate(values))
 
 
 def _r(number: float) -> float:

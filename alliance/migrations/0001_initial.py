@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ReactionMark',
             fields=[
-                ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=200, primary_key=True, serialize=False)),
                 ('xid', models.BigIntegerField(default=0)),
                 ('moved_at', models.DateTimeField(null=True)),
             ],

@@ -46,7 +46,7 @@ class Event(models.Model):
 class ReactionMark(models.Model):
     """How far one reaction has read the diary: all events of transactions below `xid` are done."""
 
-    name = models.CharField(max_length=80, primary_key=True)
+    name = models.CharField(max_length=200, primary_key=True)
     xid = models.BigIntegerField(default=0)
     moved_at = models.DateTimeField(null=True)
 
