@@ -14,9 +14,7 @@ from alliance.models import Job
 
 def start(kind: str, *, params: dict[str, Any], actor: Actor, at: datetime, total: int | None = None) -> Job:
     """Open a job that is running from `at`."""
-    return Job.objects.create(
-        kind=kind, params=params, actor=str(actor), started_at=at, heartbeat_at=at, total=total
-    )
+    return Job.objects.create(kind=kind, params=params, actor=str(actor), started_at=at, heartbeat_at=at, total=total)
 
 
 def progress(job: Job, done: int, *, total: int | None = None, note: str = "") -> None:

@@ -69,9 +69,7 @@ def metric(
     def register(compute: Compute) -> Compute:
         if code in _METRICS:
             raise RuntimeError(f"metric {code} is registered twice")
-        _METRICS[code] = Metric(
-            code, name, definition, formula, numerator, denominator, window, unit, compute, url
-        )
+        _METRICS[code] = Metric(code, name, definition, formula, numerator, denominator, window, unit, compute, url)
         return compute
 
     return register

@@ -22,7 +22,7 @@ def hq() -> Unit:
 
 
 def person(email: str, role: str, unit: Unit) -> User:
-    user = User.objects.create_superuser(email=email, password="not-used-here-1")  # noqa: S106
+    user = User.objects.create_superuser(email=email, password="not-used-here-1")
     org.appoint(user=user, unit=unit, role=role, starts_on=date(2020, 1, 1), actor=SYSTEM, at=AT)
     return user
 

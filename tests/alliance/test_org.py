@@ -32,7 +32,7 @@ def tree() -> dict[str, Unit]:
 
 
 def manager(tree: dict[str, Unit], where: str = "east", role: str = "region_manager") -> User:
-    user = User.objects.create_superuser(email=f"{where}@x.cn", password="not-used-here-1")  # noqa: S106
+    user = User.objects.create_superuser(email=f"{where}@x.cn", password="not-used-here-1")
     org.appoint(user=user, unit=tree[where], role=role, starts_on=date(2020, 1, 1), actor=SYSTEM, at=AT)
     return user
 
