@@ -1,11 +1,14 @@
-"""Small drawing helpers for templates/cotton: masks, tiles, charts. Amounts are in `lianhui`."""
+"""Small drawing helpers for templates/cotton: icons, tiles, form fields, charts. Amounts and masks are in `lianhui`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import template
+from django.forms import BoundField, CheckboxInput, RadioSelect, Select, Textarea
 from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -14,13 +17,6 @@ from alliance.calc import chart
 register = template.Library()
 
 TILE_TONES = ("primary", "in", "warning", "info", "neutral")
-
-
-@register.filter
-def masked_phone(phone: str | None) -> str:
-    """+8613800138001 → 138 **** 8001; anything too short to hide in becomes four stars."""
-    digits = "".join(c for c in phone or "" if c.isdigit()).removeprefix("86")
-    return f"{digits[:3]} **** {digits[-4:]}" if len(digits) >= 9 else "****"
 
 
 @register.filter
@@ -38,39 +34,58 @@ def tile_tone(name: Any) -> str:
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
     """{% icon "wallet" %}: a line icon of img/icons.svg, hidden from screen readers (write the word beside it)."""
-    return format_html(
-        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>', css, static("img/icons.svg"), name
-    )
+    sprite = static("img/icons.svg")
+    return format_html('<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>', css, sprite, name)
 
 
 @register.simple_tag
 def trade_icon(code: str) -> SafeString:
-    """The icon of a trade by its code; img/trades.svg holds one for each trade."""
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("img/trades.svg"), code)
+    """The icon of a trade by its code: img/trades.svg holds one for each of alliance/data's trades."""
+    sprite = static("img/trades.svg")
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, code)
 
 
 @register.simple_tag
-def bars(values: list[float], width: int = 600, height: int = 160) -> list[chart.Bar]:
-    """Rectangles of a bar chart of these values, in a box of width × height."""
-    return chart.bars(values, width, height)
+def route(name: str, otherwise: str) -> str:
+    """The address of a named page, or the other one where this installation does not have that page."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return otherwise
 
 
 @register.simple_tag
-def spark(values: list[float], width: int = 120, height: int = 32) -> str:
-    """The points attribute of a polyline: straight lines, only through points that exist."""
+def dressed(field: BoundField) -> SafeString:
+    """A form field's widget with our classes, and with its hint and error tied to it."""
+    widget = field.field.widget
+    attrs: dict[str, Any] = {}
+    if isinstance(widget, CheckboxInput):
+        attrs["class"] = "checkbox checkbox-primary"
+    elif isinstance(widget, Select):
+        attrs["class"] = "select"
+    elif isinstance(widget, Textarea):
+        attrs["class"] = "textarea"
+    elif not isinstance(widget, RadioSelect):
+        attrs["class"] = "input"
+    if own := widget.attrs.get("class"):
+        attrs["class"] = f"{attrs.get('class', '')} {own}".strip()
+    if field.errors:
+        attrs["aria-invalid"] = "true"
+    described = [f"{field.auto_id}_helptext"] if field.help_text else []
+    described += [f"{field.auto_id}_error"] if field.errors else []
+    if described:
+        attrs["aria-describedby"] = " ".join(described)
+    return field.as_widget(attrs=attrs)
+
+
+@register.simple_tag
+def spark(values: Sequence[float], width: int = 120, height: int = 32) -> str:
+    """The points of a polyline: straight lines, only through points that exist."""
     return chart.points(values, width, height)
 
 
 @register.simple_tag
-def ticks(values: list[float], height: int = 160) -> list[chart.Tick]:
-    """Three or four round numbers for the scale of a chart, with their height in the box."""
-    return chart.ticks(values, height)
-
-
-@register.simple_tag(takes_context=True)
-def theme_attribute(context: template.Context) -> SafeString | str:
-    """The data-theme attribute of <html>: the browser's choice, else the profile's, else none (the system decides)."""
-    request = context.get("request")
-    chosen = (request.COOKIES.get("theme") if request else "") or getattr(context.get("user"), "theme", "")
-    name = {"light": "lianhui", "dark": "lianhui-dark"}.get(chosen or "")
-    return format_html(' data-theme="{}"', name) if name else ""
+def chart_box(labels: Sequence[Any], values: Sequence[float], shown: Sequence[Any] | None = None) -> chart.Box:
+    """Everything that <c-chart> draws: bars, scale, words."""
+    words = [str(word) for word in (shown or [f"{value:,}" for value in values])]
+    return chart.box([str(label) for label in labels], values, words, width=600, height=160)
