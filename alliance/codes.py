@@ -4,8 +4,8 @@ A code lives ten minutes in the cache, as a keyed hash; it works once, and dies 
 had after a minute; an address and a network address have limits per hour and day. Sending never looks whether the
 address is known, so the answer cannot tell it.
 
-The cache and not a table: a lost code costs a minute, nothing has to be cleaned up, and no backup holds who signed in when.
-Counting and deleting are atomic there, so two parallel tries cannot both use one code.
+The cache and not a table: a lost code costs a minute, nothing has to be cleaned up, and no backup holds who signed in
+when. Counting and deleting are atomic there, so two parallel tries cannot both use one code.
 """
 
 from __future__ import annotations
@@ -38,10 +38,8 @@ ADDRESS_INVALID = declare(
 CODE_TOO_SOON = declare(
     "code_too_soon", 429, _("We just sent you a code. Use it, or ask for a new one in %(seconds)s seconds.")
 )
-# Translators: 验证码要得太多了，请 %(minutes)s 分钟后再试
-CODE_TOO_MANY = declare(
-    "code_too_many", 429, _("Too many codes were asked for. Try again in %(minutes)s minutes.")
-)
+# Translators: 验证码要得太多了，最多 %(hours)s 小时后可以再试
+CODE_TOO_MANY = declare("code_too_many", 429, _("Too many codes were asked for. Try again within %(hours)s hours."))
 # Translators: 验证码不对，还可以试 %(left)s 次
 CODE_WRONG = declare("login_code_wrong", 422, _("That is not the code we sent. You have %(left)s tries left."))
 # Translators: 这个验证码不能用了，请重新获取
@@ -141,7 +139,7 @@ def _count(key: str, limit: int, seconds: int) -> None:
         cache.set(key, 1, seconds)
         n = 1
     if n > limit:
-        raise CODE_TOO_MANY(minutes=60)
+        raise CODE_TOO_MANY(hours=seconds // 3600)
 
 
 def _seconds(span: timedelta) -> int:

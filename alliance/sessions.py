@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import SESSION_KEY, login, logout
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +21,8 @@ from alliance.models import SignIn, User
 
 # How old the "last seen" of a device may be: one small write per person and five minutes, not one per page.
 FRESH = timedelta(minutes=5)
+# It loads whoever is signed in; its passwords are for console users only.
+BACKEND = "alliance.auth.StaffBackend"
 _SEEN = "seen_at"
 
 _BROWSERS = (
@@ -47,8 +49,7 @@ _SYSTEMS = (
 def device_of(user_agent: str) -> str:
     """Return a browser's header as words for its owner: "Chrome · Android"."""
     parts = [
-        next((name for pattern, name in known if re.search(pattern, user_agent)), "")
-        for known in (_BROWSERS, _SYSTEMS)
+        next((name for pattern, name in known if re.search(pattern, user_agent)), "") for known in (_BROWSERS, _SYSTEMS)
     ]
     return " · ".join(part for part in parts if part)
 
@@ -67,6 +68,20 @@ def seen(request: HttpRequest, at: datetime) -> None:
         defaults={"user_id": request.user.pk, "device": device, "seen_at": at},
         create_defaults={"user_id": request.user.pk, "device": device, "seen_at": at, "started_at": at},
     )
+
+
+@transaction.atomic
+def begin(request: HttpRequest, *, user: User, by: str, at: datetime) -> None:
+    """Sign the user in on this device. by: how they proved who they are ("code", "joined")."""
+    login(request, user, backend=BACKEND)
+    seen(request, at)
+    events.record("user.signed_in", user, Actor.user(user), at, {"by": by})
+
+
+def leave(request: HttpRequest) -> None:
+    """Sign out on this device."""
+    SignIn.objects.filter(session_key=request.session.session_key or "").delete()
+    logout(request)
 
 
 def devices(user: User, at: datetime) -> list[SignIn]:
@@ -91,11 +106,6 @@ def end(*, user: User, sign_in: SignIn, actor: Actor, at: datetime) -> None:
     Session.objects.filter(session_key=sign_in.session_key).delete()
     sign_in.delete()
     events.record("user.signed_out_elsewhere", user, actor, at, {"devices": 1})
-
-
-def forget(session_key: str | None) -> None:
-    """Drop the row of a session that ends now."""
-    SignIn.objects.filter(session_key=session_key or "").delete()
 
 
 def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "alliance.middleware.preferences",
+    "alliance.sessions.middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -103,7 +104,7 @@ COTTON_DIR = "cotton"
 _URL = env.text("DATABASE_URL")
 _OWNER_URL = env.text("DATABASE_OWNER_URL", _URL)
 DATABASE_APP_ROLE = env.database(_URL)["USER"]
-DATABASE_HAS_TWO_ROLES = DATABASE_APP_ROLE != env.database(_OWNER_URL)["USER"]
+DATABASE_HAS_TWO_ROLES = env.database(_OWNER_URL)["USER"] != DATABASE_APP_ROLE
 DATABASES = {"default": env.database(_OWNER_URL if env.text("LIANHUI_DB_ROLE", "app") == "owner" else _URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "alliance.User"
@@ -135,6 +136,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire": {"task": "points.tasks.expire", "schedule": crontab(minute="12", hour="0")},
     "close": {"task": "points.tasks.close", "schedule": crontab(minute="20", hour="0")},
     "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},
+    "tokens": {"task": "merchants.tasks.forget_tokens", "schedule": crontab(minute="40", hour="3")},
 }
 
 # --- people who sign in ------------------------------------------------------------------------
@@ -151,6 +153,8 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_SIGNUP_FIELDS = ["email*"]
 ACCOUNT_LOGIN_METHODS = {"email"}
 MFA_ADAPTER = "alliance.auth.MfaAdapter"
+# A code is also good for the 30 seconds before and after its own: clocks of phones differ.
+MFA_TOTP_TOLERANCE = 1
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = LIANHUI_NAME
 SESSION_COOKIE_AGE = 30 * 24 * 3600
@@ -162,7 +166,8 @@ CSRF_FAILURE_VIEW = "alliance.web.errors.csrf_failure"
 HTTPS = env.flag("HTTPS", not (DEBUG or LIANHUI_DEMO))
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY", False) else None
+BEHIND_PROXY = env.flag("BEHIND_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -182,6 +187,22 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# --- messages that leave the house (alliance/ports) ---------------------------------------------
+# demo: kept for the page to show; console: on the terminal; both are refused by `check --deploy`.
+SMS_PORT = env.text("SMS_PORT", "demo" if LIANHUI_DEMO else "console")
+SMS_GATEWAY_URL = env.text("SMS_GATEWAY_URL", "")
+SMS_GATEWAY_TOKEN = env.text("SMS_GATEWAY_TOKEN", "")
+MAIL_PORT = env.text("MAIL_PORT", "demo" if LIANHUI_DEMO else "console")
+EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.number("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "no-reply@localhost")
+# One-time codes that one network address may ask for in an hour; a shop or a school shares one address.
+LOGIN_CODES_PER_IP_HOUR = env.number("LOGIN_CODES_PER_IP_HOUR", 1000 if LIANHUI_DEMO else 60)
 
 # --- language and time -------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"
@@ -244,9 +265,17 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "alliance.admin.dashboard.context",
     "COLORS": {
         "primary": {
-            "50": "255 247 237", "100": "255 237 213", "200": "254 215 170", "300": "253 186 116",
-            "400": "251 146 60", "500": "234 88 12", "600": "194 65 12", "700": "154 52 18",
-            "800": "124 45 18", "900": "99 32 13", "950": "67 20 7",
+            "50": "255 247 237",
+            "100": "255 237 213",
+            "200": "254 215 170",
+            "300": "253 186 116",
+            "400": "251 146 60",
+            "500": "234 88 12",
+            "600": "194 65 12",
+            "700": "154 52 18",
+            "800": "124 45 18",
+            "900": "99 32 13",
+            "950": "67 20 7",
         }
     },  # fmt: skip
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "alliance.admin.site.navigation"},

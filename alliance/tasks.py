@@ -6,7 +6,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from alliance import hooks
+from alliance import hooks, messages
 
 HEARTBEAT = "alliance.heartbeat"
 
@@ -21,3 +21,11 @@ def heartbeat() -> None:
 def run_reactions() -> int:
     """Let the upper floors hear what the diary wrote down since the last time."""
     return hooks.run_reactions()
+
+
+@shared_task(
+    autoretry_for=(OSError,), retry_backoff=2, retry_backoff_max=30, max_retries=4, soft_time_limit=30, time_limit=40
+)
+def deliver_message(kind: str, to: str, subject: str, text: str) -> None:
+    """Bring a text message or an e-mail to its door; tries again for about a minute, then gives up."""
+    messages.deliver(kind=kind, to=to, subject=subject, text=text)

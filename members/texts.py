@@ -1,4 +1,4 @@
-"""The wordings that members agree to. A changed wording is a new version and a new pair of files; old ones stay readable.
+"""The wordings that members agree to. A changed wording is a new version: a new pair of files; old ones stay readable.
 
 The files are templates/members/texts/<purpose>-<version>.<language>.html: legal wordings, not strings of the interface.
 """

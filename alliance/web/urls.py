@@ -1,6 +1,6 @@
 from django.urls import path
 
-from alliance.web import health, preferences
+from alliance.web import health, login, preferences
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -8,4 +8,12 @@ urlpatterns = [
     path("version", health.version, name="version"),
     path("lang/", preferences.language, name="language"),
     path("theme/", preferences.theme, name="theme"),
+    path("login/", login.start, name="login"),
+    path("login/code/", login.code, name="login_code"),
+    path("login/code/resend/", login.resend, name="login_resend"),
+    path("logout/", login.leave, name="logout"),
+    path("front/", login.front, name="front"),
+    path("devices/", login.devices, name="devices"),
+    path("devices/end-others/", login.end_elsewhere, name="devices_end_others"),
+    path("devices/<int:pk>/end/", login.end_one, name="device_end"),
 ]

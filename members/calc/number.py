@@ -1,7 +1,7 @@
 """Member numbers: eight digits that do not tell how many members there are and catch a wrong digit."""
 
 CAPACITY = 9_000_000
-# Coprime with 9,000,000 = 2^6 · 3^2 · 5^6, so that multiplying is a permutation; near the golden ratio, so that it scatters.
+# Coprime with 9,000,000 = 2^6 · 3^2 · 5^6, so that multiplying is a permutation; near the golden ratio: it scatters.
 _SCATTER = 5_562_307
 # Damm's quasigroup of order 10 (H. M. Damm, 2004): finds every single wrong digit and every swap of neighbours.
 _DAMM = (
@@ -27,7 +27,7 @@ def check_digit(digits: str) -> str:
 
 
 def number_of(n: int) -> str:
-    """Return the member number of the n-th member, 1 ≤ n ≤ CAPACITY: seven digits without a leading zero and a check digit."""
+    """Return the number of the n-th member, 1 ≤ n ≤ CAPACITY: seven digits without a leading zero, and a check digit."""
     if not 1 <= n <= CAPACITY:
         raise ValueError(f"there are {CAPACITY} member numbers, not {n}")
     digits = str(1_000_000 + n * _SCATTER % CAPACITY)

@@ -13,7 +13,7 @@ class ConsentRecordQuerySet(models.QuerySet["ConsentRecord"]):
 
 
 class ConsentRecord(models.Model):
-    """A receipt: this member agreed to this wording for this purpose. Withdrawing fills one field; nothing is deleted."""
+    """A receipt: this member agreed to this wording for this purpose. Withdrawing fills one field, nothing is lost."""
 
     class Purpose(models.TextChoices):
         TERMS = "terms", _("Member terms")
