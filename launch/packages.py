@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,15 +112,25 @@ def _install_uv() -> None:
 def compile_locks() -> None:
     """Write requirements*.txt again from pyproject.toml: hashes, no addresses (`./run lock`)."""
     ensure(DEV_LOCK)
+    optional = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    project = "pyproject.toml"
+    _compile(SERVE_LOCK, project)
+    _compile(DEV_LOCK, project, "--extra", "dev", "-c", SERVE_LOCK.name)
+    _compile(REPLAY_LOCK, "-", "--no-deps", text="\n".join(optional["replay"]))
+
+
+def _compile(lock: Path, *words: str, text: str = "") -> None:
     plain = ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
+    command = [str(UV), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", *plain, *words]
     environment = {**os.environ, **UV_SETTINGS}
-    common = [str(UV), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", *plain]
-    for words in (
-        ["-o", str(SERVE_LOCK)],
-        ["--extra", "dev", "-c", str(SERVE_LOCK), "-o", str(DEV_LOCK)],
-    ):
-        done = subprocess.run(
-            [*common, "pyproject.toml", *words], cwd=ROOT, env={**os.environ, **UV_SETTINGS}, check=False
-        )
-        if done.returncode:
-            raise Refused("install_failed", lock=words[-1])
+    done = subprocess.run(
+        [*command, "-o", str(lock)],
+        cwd=ROOT,
+        env=environment,
+        input=text,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        raise Refused("install_failed", lock=lock.name)

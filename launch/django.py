@@ -1,0 +1,58 @@
+"""Django's commands as children: which exist, as whom they run, and the ones that a start needs."""
+
+import hashlib
+import subprocess
+from collections.abc import Mapping
+
+from launch import packages
+from launch.home import State
+from launch.packages import ROOT
+from launch.say import Refused, step
+
+# These change structure or stand above the application's rights; everything else runs as the application.
+OWNERS_COMMANDS = {"migrate", "grants", "town", "replay", "verify", "flush", "sqlflush", "dbshell", "makemigrations"}
+
+
+def command(*words: str) -> list[str]:
+    return [str(packages.PYTHON), str(ROOT / "manage.py"), *words]
+
+
+def has(name: str) -> bool:
+    """Tell whether the project offers the management command, without starting Django."""
+    return any(ROOT.glob(f"*/management/commands/{name}.py"))
+
+
+def run(env: Mapping[str, str], *words: str) -> int:
+    """Run one management command as the role that it needs."""
+    role = {"LIANHUI_DB_ROLE": "owner"} if words and words[0] in OWNERS_COMMANDS else {}
+    return subprocess.run(command(*words), env={**env, **role}, check=False).returncode
+
+
+def bring_up_to_date(env: Mapping[str, str]) -> None:
+    """Migrate, then give the application's role its rights and take those it must not have."""
+    step("Bringing the database up to date …", "正在升级数据库 …")
+    words = [["migrate", "--verbosity", "0"], ["grants"]]
+    for line in words:
+        if (line[0] == "migrate" or has(line[0])) and run(env, *line):
+            raise Refused("migrate_failed")
+
+
+def collect_static(state: State, env: Mapping[str, str]) -> None:
+    """Collect, hash and compress static files, when one of them or a package changed."""
+    stamp = state.path / "static" / ".collected"
+    mark = _static_mark()
+    if stamp.exists() and stamp.read_text() == mark:
+        return
+    step("Collecting static files …", "正在整理静态文件 …")
+    if run(env, "collectstatic", "--noinput", "--clear", "--verbosity", "0"):
+        raise Refused("static_failed")
+    stamp.write_text(mark)
+
+
+def _static_mark() -> str:
+    digest = hashlib.sha256(packages.SERVE_LOCK.read_bytes())
+    for folder in sorted(ROOT.glob("*/static")):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            facts = path.stat()
+            digest.update(f"{path.relative_to(ROOT)} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

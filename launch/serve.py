@@ -1,0 +1,135 @@
+"""`./run`: database, broker, web, worker and beat together, until Ctrl-C."""
+
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from launch import backing, django, packages, process
+from launch.home import State
+from launch.packages import ROOT
+from launch.process import Child
+from launch.say import Refused, step
+
+HOST = "127.0.0.1"
+FIRST_PORT = 8000
+
+
+def serve(words: list[str]) -> int:
+    """Serve until a signal; returns 0 when stopped on purpose."""
+    if words:
+        raise Refused("command_unknown", command=" ".join(words))
+    state = State.chosen()
+    state.prepare()
+    state.lock()
+    children: list[Child] = []
+    try:
+        with listening_socket() as listener:
+            address = f"http://{HOST}:{listener.getsockname()[1]}"
+            state.tell(address=address)
+            packages.ensure(packages.SERVE_LOCK)
+            with backing.started(state) as env:
+                try:
+                    prepare(state, env)
+                    start_children(state, env, listener, children)
+                    wait_until_answered(address, children[0])
+                    announce(address, env)
+                    watch(children)
+                finally:
+                    if children:
+                        step("Stopping …", "正在停止 …")
+                    for child in children:
+                        child.stop()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        state.unlock()
+    return 0
+
+
+def prepare(state: State, env: Mapping[str, str]) -> None:
+    """Everything that must be true before the first request."""
+    django.bring_up_to_date(env)
+    django.collect_static(state, env)
+    if is_demo(env) and django.has("town") and django.run(env, "town", "--scale", "small"):
+        raise Refused("town_failed")
+
+
+def is_demo(env: Mapping[str, str]) -> bool:
+    return env["LIANHUI_DEMO"].lower() in ("1", "true", "yes", "on")
+
+
+def listening_socket() -> socket.socket:
+    """Take the port that PORT names, else the next free one from 8000. Held from now on, so that nobody else can."""
+    named = os.environ.get("PORT", "")
+    if named and not (named.isdecimal() and 0 < int(named) < 65536):
+        raise Refused("port_invalid", port=named)
+    for port in [int(named)] if named else range(FIRST_PORT, FIRST_PORT + 1000):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+            listener.listen(512)
+        except OSError:
+            listener.close()
+            continue
+        return listener
+    raise Refused("port_busy", port=named or FIRST_PORT)
+
+
+def start_children(state: State, env: Mapping[str, str], listener: socket.socket, children: list[Child]) -> None:
+    """Start web, worker and beat, in the order in which they are stopped."""
+    python = str(packages.PYTHON)
+    descriptor = listener.fileno()
+    gunicorn = [python, "-m", "gunicorn", "alliance.wsgi:application", "--bind", f"fd://{descriptor}"]
+    gunicorn += ["--worker-class", "gthread", "--workers", env.get("WEB_WORKERS", "2")]
+    gunicorn += ["--threads", env.get("WEB_THREADS", "4"), "--timeout", "60", "--graceful-timeout", "20"]
+    gunicorn += ["--no-control-socket", *_heartbeats()]
+    celery = [python, "-m", "celery", "--app", "alliance.celery"]
+    worker = [*celery, "worker", "--concurrency", env.get("TASK_WORKERS", "2"), "--without-gossip", "--without-mingle"]
+    beat = [*celery, "beat", "--pidfile", ""]
+    for name, command, handed in (("web", gunicorn, (descriptor,)), ("worker", worker, ()), ("beat", beat, ())):
+        log = state.logs / f"{name}.log"
+        children.append(process.spawn(name, command, log=log, env=env, cwd=ROOT, pass_fds=handed))
+    listener.close()
+    told = state.running_as_told().get("children", [])
+    state.tell(children=[*told, *(child.mark for child in children)])
+
+
+def wait_until_answered(address: str, web: Child) -> None:
+    """Wait for the first page, so that READY is true."""
+    deadline = time.monotonic() + 90
+    while web.process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=30):
+                return
+        except urllib.error.HTTPError:
+            break
+        except OSError:
+            time.sleep(0.2)
+    raise Refused("web_failed", address=address, log=web.log, tail=web.tail())
+
+
+def announce(address: str, env: Mapping[str, str]) -> None:
+    print(f"READY {address}", flush=True)
+    if is_demo(env) and django.has("demo_logins"):
+        django.run(env, "demo_logins", "--address", address)
+
+
+def watch(children: list[Child]) -> None:
+    """Sleep until a signal, or until one of the children ends."""
+    while True:
+        for child in children:
+            status = child.process.poll()
+            if status is not None:
+                raise Refused("child_ended", name=child.name, status=status, log=child.log, tail=child.tail())
+        time.sleep(0.5)
+
+
+def _heartbeats() -> list[str]:
+    """A worker's heartbeat is a file: kept in memory where there is such a folder."""
+    memory = Path("/dev/shm")
+    return ["--worker-tmp-dir", str(memory)] if memory.is_dir() else []
