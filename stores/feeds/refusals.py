@@ -1,0 +1,42 @@
+"""What a feed can be refused for, as a whole. Single lines are refused by `stores.calc.baskets.REASONS`."""
+
+from django.utils.translation import gettext_lazy as _
+
+from alliance.refusals import declare
+
+SOURCE_MISSING = declare(
+    "feed_source_missing",
+    503,
+    # Translators: 没有找到 %(packages)s，也没能安装上。请连上软件源后再试一次。
+    _("%(packages)s is not here and could not be installed. Connect to a package index and try again."),
+)
+COLUMNS_WRONG = declare(
+    "feed_columns_wrong",
+    422,
+    # Translators: 文件 %(file)s 的列不对：%(missing)s。什么都没有入账，请核对后重新送入。
+    _("The file %(file)s lacks these columns or has them in another type: %(missing)s. Nothing was booked."),
+)
+CUT = declare(
+    "feed_cut",
+    422,
+    # Translators: 文件 %(file)s 在中间断开了。什么都没有入账，请重新取一份完整的文件。
+    _("The file %(file)s breaks off in the middle. Nothing was booked; fetch it again whole."),
+)
+ORDER_WRONG = declare(
+    "feed_order_wrong",
+    422,
+    # Translators: 第 %(row)s 行时间倒退，或把一张小票拆开了。什么都没有入账，请按时间排序后重送。
+    _("Row %(row)s goes back in time or splits a basket. Nothing was booked; sort the file and send it again."),
+)
+VALUE_UNREADABLE = declare(
+    "feed_value_unreadable",
+    422,
+    # Translators: 第 %(row)s 行的“%(value)s”读不懂。什么都没有入账，请改正后重送。
+    _("Row %(row)s says “%(value)s”, which cannot be read. Nothing was booked; correct it and send it again."),
+)
+STORE_UNKNOWN = declare(
+    "feed_store_unknown",
+    422,
+    # Translators: 文件里有不认识的门店：%(stores)s。什么都没有入账，请先登记门店。
+    _("The feed names stores that are not registered: %(stores)s. Nothing was booked; register them first."),
+)
