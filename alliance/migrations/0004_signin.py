@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alliance', '0002_diary_is_append_only'),
+        ('alliance', '0003_seed_trades_places_days'),
     ]
 
     operations = [
