@@ -56,6 +56,12 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     )
 
 
+def of(error: Exception, request: HttpRequest | None) -> dict[str, Any]:
+    """Return the problem that an error is, where it spoils only one item of many."""
+    refused, more, _headers = _understand(error)
+    return problem(refused or WRONG(), request, **more)
+
+
 def page(request: HttpRequest, refused: Refused) -> JsonResponse:
     """Return a problem for an address under /api/ that no API view answers (404, 500)."""
     return JsonResponse(problem(refused, request), status=refused.status, content_type=CONTENT_TYPE)

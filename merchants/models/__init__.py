@@ -1,0 +1,11 @@
+"""Shops as partners: merchants, their agreements, outlets, staff, keys and top-ups."""
+
+from merchants.models.agreement import Agreement
+from merchants.models.key import ApiKey
+from merchants.models.merchant import Merchant
+from merchants.models.outlet import Outlet, Till
+from merchants.models.staff import Staff
+from merchants.models.token import SpentToken
+from merchants.models.topup import TopUp
+
+__all__ = ["Agreement", "ApiKey", "Merchant", "Outlet", "SpentToken", "Staff", "Till", "TopUp"]

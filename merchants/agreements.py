@@ -1,0 +1,97 @@
+"""Rate cards: signed in versions, each of which becomes terms in the book."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext_lazy as _
+
+from alliance import events
+from alliance.actors import Actor
+from alliance.calc.worktime import day_start, shanghai_day
+from alliance.refusals import declare
+from merchants.models import Agreement, Merchant
+from points import terms
+
+STARTS_TOO_EARLY = declare(
+    "agreement_starts_too_early",
+    422,
+    _("A new version can start on %(earliest)s at the earliest: sales were made under the one before."),
+)
+RATE_OUT_OF_RANGE = declare("agreement_rate_out_of_range", 422, _("The rebate rate lies between 3% and 20%."))
+SHARES_TOO_LARGE = declare(
+    "agreement_shares_too_large", 422, _("The shares add up to more than the whole rebate. Lower one of them.")
+)
+
+
+@transaction.atomic
+def sign(
+    *,
+    merchant: Merchant,
+    rate_bps: int,
+    starts_on: date,
+    actor: Actor,
+    at: datetime,
+    ends_on: date | None = None,
+    member_bps: int = 6250,
+    fee_bps: int = 1875,
+    centre_bps: int = 1250,
+    promo_bps: int = 0,
+    spend_fee_bps: int = 100,
+    spend_share_bps: int = 5000,
+    matures_days: int = 7,
+    holdback_days: int = 7,
+) -> Agreement:
+    """Put a new version in force from a day on; the version before ends that day.
+
+    The first version may start on any day; a later one after today, and not before the one that it replaces: what was
+    sold stays under the terms that it was sold under.
+    Refuses: agreement_starts_too_early, agreement_rate_out_of_range, agreement_shares_too_large.
+    """
+    Merchant.objects.select_for_update().get(pk=merchant.pk)
+    if not 300 <= rate_bps <= 2000:
+        raise RATE_OUT_OF_RANGE()
+    if member_bps + fee_bps + centre_bps + promo_bps > 10_000:
+        raise SHARES_TOO_LARGE()
+    earlier = Agreement.objects.filter(merchant=merchant)
+    latest = earlier.order_by("-starts_on", "-version").first()
+    if latest is not None:
+        earliest = max(shanghai_day(at), latest.starts_on)
+        if starts_on <= earliest:
+            raise STARTS_TOO_EARLY(earliest=date.fromordinal(earliest.toordinal() + 1).isoformat())
+    version = (earlier.aggregate(last=Max("version"))["last"] or 0) + 1
+    earlier.filter(ends_on__isnull=True).update(ends_on=starts_on)
+    earlier.filter(ends_on__gt=starts_on).update(ends_on=starts_on)
+    card = {
+        "rate_bps": rate_bps,
+        "member_bps": member_bps,
+        "fee_bps": fee_bps,
+        "centre_bps": centre_bps,
+        "promo_bps": promo_bps,
+        "spend_fee_bps": spend_fee_bps,
+        "spend_share_bps": spend_share_bps,
+        "matures_days": matures_days,
+        "holdback_days": holdback_days,
+    }
+    written = terms.write(
+        merchant=merchant,
+        version=version,
+        valid_from=day_start(starts_on),
+        valid_to=day_start(ends_on) if ends_on else None,
+        **card,
+    )
+    agreement = Agreement.objects.create(
+        merchant=merchant,
+        version=version,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        terms_id=written.pk,
+        signed_at=at,
+        signed_by=str(actor),
+        **card,
+    )
+    facts = {"merchant": merchant.pk, "version": version, "rate_bps": rate_bps, "starts_on": starts_on.isoformat()}
+    events.record("agreement.signed", agreement, actor, at, facts, unit_id=merchant.centre_id)
+    return agreement

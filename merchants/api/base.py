@@ -1,0 +1,142 @@
+"""What every endpoint shares: the key's outlets, the request key, and headers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.actors import Actor
+from alliance.refusals import declare
+from merchants.api import throttling
+from merchants.models import ApiKey, Outlet
+from merchants.staff import OUTLET_OF_ANOTHER
+from points.bills import Caller
+
+OUTLET_MISSING = declare("outlet_missing", 422, _("Say which outlet this is: your key speaks for several."))
+REQUEST_KEY_MISSING = declare(
+    "idempotency_key_missing", 400, _("Send an Idempotency-Key header with every write, and the same one when you retry.")
+)
+REQUEST_KEY_WRONG = declare(
+    "idempotency_key_invalid", 422, _("An Idempotency-Key has 8 to 200 visible ASCII characters.")
+)
+NO_TEST_OUTLET = declare(
+    "test_key_without_outlet",
+    409,
+    _("This is a test key, and it sees test outlets only; this is not one. Use a test outlet, or a live key."),
+)
+_REQUEST_KEY = re.compile(r"[\x21-\x7e]{8,200}")
+
+REQUEST_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Yours to choose, 8 to 200 visible ASCII characters, one per act. Same key and same body: same answer.",
+)
+_problem = inline_serializer(
+    "Problem",
+    {
+        "type": serializers.CharField(),
+        "title": serializers.CharField(help_text="One sentence in the caller's language: what is wrong, what to do."),
+        "status": serializers.IntegerField(),
+        "code": serializers.CharField(help_text="Stable; see the table of codes."),
+        "facts": serializers.DictField(required=False),
+        "fields": serializers.ListField(child=serializers.DictField(), required=False),
+        "request_id": serializers.CharField(),
+    },
+)
+
+
+def answers(success: Any, *, status: int = 200, **also: str) -> dict[Any, Any]:
+    """Return the documented answers of an endpoint: the good one, and the problems it can have.
+
+    also: p404="An outlet that is not yours." for each further status.
+    """
+    problems = {
+        401: "The API key is missing, unknown or revoked.",
+        403: "The API key lacks the scope.",
+        422: "The body is not what it should be.",
+        429: "Too many requests; see Retry-After.",
+        **{int(name[1:]): text for name, text in also.items()},
+    }
+    documented: dict[Any, Any] = {status: success}
+    for code, text in sorted(problems.items()):
+        documented[code, "application/problem+json"] = OpenApiResponse(_problem, text)
+    return documented
+
+
+class MerchantView(APIView):
+    """An endpoint for a merchant's key. `scope` names what the key must hold; None: any key."""
+
+    scope: ClassVar[str | None] = None
+    throttle_classes = [throttling.KeyThrottle]
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        view = super().as_view(**initkwargs)
+        view.access = f"api:{cls.scope or 'any'}"
+        return view
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in throttling.headers(request).items():
+            response[name] = value
+        response["Cache-Control"] = "no-store"
+        return response
+
+    @property
+    def key(self) -> ApiKey:
+        key: Any = self.request.auth
+        return key
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.key(self.key.pk)
+
+    @property
+    def caller(self) -> Caller:
+        """Return whose request keys these are: the merchant's, so that they survive a rotated API key."""
+        return Caller("merchant", self.key.merchant_id)
+
+    def outlet(self, number: int | None) -> Outlet:
+        """Return the outlet that the request is about, with its merchant.
+
+        Refuses: outlet_of_another, outlet_missing, test_key_without_outlet.
+        """
+        number = number or self.key.outlet_id
+        if number is None:
+            raise OUTLET_MISSING()
+        outlet = Outlet.objects.filter(merchant=self.key.merchant_id, pk=number).first()
+        if outlet is None or (self.key.outlet_id and outlet.pk != self.key.outlet_id):
+            raise OUTLET_OF_ANOTHER()
+        if outlet.is_test != self.key.is_test:
+            raise NO_TEST_OUTLET() if self.key.is_test else OUTLET_OF_ANOTHER()
+        outlet.merchant = self.key.merchant
+        return outlet
+
+    @property
+    def request_key(self) -> str:
+        """Return the Idempotency-Key. Refuses: idempotency_key_missing, idempotency_key_invalid."""
+        return read_request_key(self.request.headers.get("Idempotency-Key", ""))
+
+
+def read_request_key(given: str) -> str:
+    if not given:
+        raise REQUEST_KEY_MISSING()
+    if not _REQUEST_KEY.fullmatch(given):
+        raise REQUEST_KEY_WRONG()
+    return given
+
+
+def replied(data: Any, *, is_replay: bool, status: int = 201) -> Response:
+    """Answer a write; a repeated request gets the same body and a header that says so."""
+    return Response(data, status=status, headers={"Idempotent-Replayed": "true"} if is_replay else None)
+
+

@@ -1,0 +1,115 @@
+"""POST /sales/batch: up to 500 sales of one outlet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alliance.api import problems
+from alliance.refusals import Refused
+from merchants import sales
+from merchants.api import fields, receipts
+from merchants.api.base import MerchantView, answers, read_request_key
+from merchants.api.receipts import ReceiptOutput
+from merchants.models.key import Scope
+
+
+class Documented(serializers.Serializer[Any]):
+    """The body as it is documented; items are read one by one, so that a bad one spoils only itself."""
+
+    class Item(serializers.Serializer[Any]):
+        key = fields.Text(min_length=8, max_length=200, help_text="The Idempotency-Key of this sale.")
+        member = fields.member()
+        bill_fen = fields.Whole(min_value=1)
+        eligible_fen = fields.Whole(required=False, allow_null=True)
+        reference = fields.reference()
+        occurred_at = fields.When(required=False)
+
+    outlet = fields.outlet()
+    sales = Item(many=True, min_length=1, max_length=sales.BATCH_LIMIT)
+
+    class Meta:
+        ref_name = "RecordSales"
+
+
+class BatchView(MerchantView):
+    """Book sales that were kept offline. Each item has a key of its own and is answered for itself."""
+
+    scope = Scope.SALES
+
+    class Input(serializers.Serializer[Any]):
+        outlet = fields.outlet()
+        sales = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=sales.BATCH_LIMIT)
+
+    class Output(serializers.Serializer[Any]):
+        class Result(serializers.Serializer[Any]):
+            key = serializers.CharField()
+            status = serializers.ChoiceField(choices=["booked", "without_points", "refused"])
+            is_replay = serializers.BooleanField()
+            sale = ReceiptOutput(allow_null=True)
+            problem = serializers.DictField(allow_null=True)
+
+        booked = serializers.IntegerField()
+        without_points = serializers.IntegerField()
+        refused = serializers.IntegerField()
+        results = Result(many=True)
+
+    @extend_schema(
+        operation_id="recordSales",
+        tags=["sales"],
+        request=Documented,
+        responses=answers(
+            Output,
+            p400="The body is not JSON.",
+            p404="An outlet that is not yours.",
+            p409="The shop is not live.",
+        ),
+    )
+    def post(self, request: Request) -> Response:
+        given = self.Input(data=request.data)
+        given.is_valid(raise_exception=True)
+        raw = given.validated_data["sales"]
+        items, wrong = self.read(raw)
+        outlet = self.outlet(given.validated_data.get("outlet"))
+        booked = sales.batch(outlet=outlet, items=items, caller=self.caller, actor=self.actor, at=timezone.now())
+        answered = iter(booked)
+        results = [
+            self.told(sale, wrong[position] if position in wrong else next(answered))
+            for position, sale in enumerate(raw)
+        ]
+        counts = Counter(result["status"] for result in results)
+        return Response(
+            {
+                "booked": counts["booked"],
+                "without_points": counts["without_points"],
+                "refused": counts["refused"],
+                "results": results,
+            }
+        )
+
+    def read(self, raw: list[dict[str, Any]]) -> tuple[list[sales.BatchItem], dict[int, Exception]]:
+        """Return the items that can be read, and by position what is wrong with the others."""
+        reader = Documented.Item()
+        items, wrong = [], {}
+        for position, sale in enumerate(raw):
+            try:
+                data = reader.run_validation(sale)
+                key = read_request_key(data.pop("key"))
+                items.append(sales.BatchItem(key, sales.Request(**data)))
+            except (serializers.ValidationError, Refused) as error:
+                wrong[position] = error
+        return items, wrong
+
+    def told(self, sale: dict[str, Any], answer: sales.Receipt | Exception) -> dict[str, Any]:
+        key = str(sale.get("key", ""))[:200]
+        if isinstance(answer, sales.Receipt):
+            told = receipts.told(answer)
+            return {"key": key, "status": answer.status, "is_replay": answer.is_replay, "sale": told, "problem": None}
+        problem = problems.of(answer, self.request._request)
+        return {"key": key, "status": "refused", "is_replay": False, "sale": None, "problem": problem}

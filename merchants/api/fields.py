@@ -1,0 +1,97 @@
+"""Fields that recur: strict integers, the till's one field, times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from alliance.calc.money import MAX_FEN
+from alliance.refusals import declare
+
+
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_FEN})
+class Whole(serializers.IntegerField):
+    """A whole number in fen or points; text, fractions and true are refused, so that no amount is ever guessed."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("min_value", 0)
+        options.setdefault("max_value", MAX_FEN)
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": 2**63 - 1})
+class Number(Whole):
+    """The number of a row."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=2**63 - 1, **options)
+
+
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": 500})
+class Text(serializers.CharField):
+    """A string; numbers are not taken for strings. NUL is refused: the database cannot keep it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+def member(**options: Any) -> Text:
+    """The till's one field: a member token, an 18-digit member code, a phone number, a member number or a card."""
+    return Text(
+        max_length=500,
+        help_text="A member token from /identify, or the 18-digit code, phone number, member number or card.",
+        **options,
+    )
+
+
+def outlet(**options: Any) -> Number:
+    return Number(
+        required=False, help_text="The outlet's number; may be left out when the key is bound to one.", **options
+    )
+
+
+def pin() -> Text:
+    return Text(
+        required=False,
+        max_length=6,
+        help_text="The member's six digits, typed on the till; never stored, no part of the request's identity.",
+    )
+
+
+def reference() -> Text:
+    return Text(required=False, allow_blank=True, max_length=64, help_text="Your receipt number; no personal data.")
+
+
+class When(serializers.DateTimeField):
+    """ISO 8601 with an offset; answers are in UTC."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        if isinstance(value, str) and not (value.endswith(("Z", "z")) or "+" in value[10:] or "-" in value[10:]):
+            self.fail("invalid", format="ISO 8601 with an offset, 2026-11-22T12:30:00+08:00")
+        return super().to_internal_value(value)
+
+
+
+
+NUMBER_INVALID = declare("number_invalid", 422, _("“%(name)s” is a whole number above zero."))
+
+
+def query_number(request: Request, name: str) -> int | None:
+    """Return a row's number from the address, or None. Refuses: number_invalid."""
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and 0 < int(given[:20]) < 2**63):
+        raise NUMBER_INVALID(name=name)
+    return int(given)

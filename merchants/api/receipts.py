@@ -1,0 +1,47 @@
+"""How a booked bill is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from merchants.api.fields import Number, Whole
+from merchants.sales import Receipt
+
+
+class NoticeOutput(serializers.Serializer[Any]):
+    code = serializers.ChoiceField(choices=["float_exhausted"])
+    text = serializers.CharField()
+
+
+class ReceiptOutput(serializers.Serializer[Any]):
+    """A bill as it was booked."""
+
+    id = Number(source="sale_id")
+    status = serializers.ChoiceField(choices=["booked", "without_points"])
+    outlet = Number(source="outlet_id")
+    booked_at = serializers.DateTimeField()
+    bill_fen = Whole(help_text="The whole bill.")
+    paid_fen = Whole(help_text="What was paid in money.")
+    spent_points = Whole(help_text="What was paid in points; 1 point = 1 fen.")
+    points = Whole(help_text="What the member earned.")
+    rebate_fen = Whole(help_text="What left the merchant's float.")
+    matures_on = serializers.DateField(allow_null=True)
+    expires_on = serializers.DateField(allow_null=True)
+    available_points = Whole(
+        source="shown_points", allow_null=True, help_text="Null unless the member showed a code or typed the PIN."
+    )
+    reference = serializers.CharField(allow_blank=True)
+    void_until = serializers.DateTimeField()
+    notice = serializers.SerializerMethodField()
+
+    def get_notice(self, receipt: Receipt) -> NoticeOutput | None:
+        if receipt.status != "without_points":
+            return None
+        text = _(
+            "The shop's float is empty: the sale was recorded without points, and a later top-up does not change that."
+        )
+        notice: Any = {"code": "float_exhausted", "text": text}
+        return notice

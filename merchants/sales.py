@@ -1,0 +1,256 @@
+"""Bills at a till: previewed, recorded (a sale, a spending, or both on one bill), voided within ten minutes.
+
+The book does the sums and keeps them (points.bills); this module knows shops: who may serve where, how the member was
+recognised, when the PIN is asked for. A request key belongs to its caller: a merchant's machines together, or one
+till. Whoever repeats a request gets the first answer, even when the member's code has been used up by the first try.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from alliance.actors import Actor
+from alliance.amounts import AMOUNT_INVALID
+from alliance.calc.money import MAX_FEN
+from alliance.refusals import Refused, catalogue, declare
+from merchants import tills
+from merchants.calc import memberfield
+from merchants.models import Outlet
+from merchants.tills import Member
+from points import bills, terms
+from points.bills import Bill, Caller, Outcome, OutletRef
+
+TIME_OUT_OF_RANGE = declare(
+    "time_out_of_range", 422, _("A sale can be sent up to 72 hours after it happened, and not before. Check the clock.")
+)
+BATCH_SIZE = declare("batch_size", 422, _("A batch holds 1 to %(limit)s sales. Send the rest in another one."))
+KEY_TWICE = declare("key_twice_in_batch", 422, _("This key stands twice in the batch. Give each sale its own."))
+
+LATE = timedelta(hours=72)
+EARLY = timedelta(minutes=5)
+VOID_WITHIN = timedelta(minutes=10)
+BATCH_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A bill as the till sends it. `bill_fen` is paid with `spend_points` and the rest in money."""
+
+    member: str
+    bill_fen: int
+    spend_points: int = 0
+    # The part of the money that earns points; None: all of it.
+    eligible_fen: int | None = None
+    reference: str = ""
+    occurred_at: datetime | None = None
+
+    def body(self, outlet_id: int) -> str:
+        """Return what makes two requests the same one. A PIN is a proof and no part of it."""
+        return json.dumps(
+            [
+                "bill",
+                outlet_id,
+                self.member,
+                self.bill_fen,
+                self.spend_points,
+                self.eligible_fen,
+                self.reference,
+                self.occurred_at.isoformat() if self.occurred_at else None,
+            ]
+        )
+
+    def check(self, at: datetime) -> None:
+        """Refuse amount_invalid or time_out_of_range."""
+        for amount, least, most in (
+            (self.bill_fen, 1, MAX_FEN),
+            (self.spend_points, 0, self.bill_fen),
+            (self.eligible_fen or 0, 0, self.bill_fen - self.spend_points),
+        ):
+            if not least <= amount <= most:
+                raise AMOUNT_INVALID(given=str(amount))
+        if self.occurred_at and not at - LATE <= self.occurred_at <= at + EARLY:
+            raise TIME_OUT_OF_RANGE()
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a bill would bring and cost, booked nowhere."""
+
+    bill_fen: int
+    spend_points: int
+    paid_fen: int
+    eligible_fen: int
+    rate_bps: int
+    rebate_fen: int
+    points: int
+    spend_fee: int
+    max_spend_points: int
+    needs_pin: bool
+    matures_on: date
+    expires_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was booked, as the till and the customer read it."""
+
+    sale_id: int
+    status: str
+    outlet_id: int
+    booked_at: datetime
+    bill_fen: int
+    paid_fen: int
+    spent_points: int
+    points: int
+    rebate_fen: int
+    matures_on: date | None
+    expires_on: date | None
+    # None unless the member showed a code or typed the PIN.
+    available_points: int | None
+    reference: str
+    is_replay: bool = False
+
+    @property
+    def void_until(self) -> datetime:
+        return self.booked_at + VOID_WITHIN
+
+
+def quote(*, outlet: Outlet, member: Member | None, request: Request, at: datetime) -> Quote:
+    """Preview a bill without booking anything.
+
+    Refuses: merchant_not_live, outlet_closed, amount_invalid, terms_missing, spend_share_exceeded.
+    """
+    tills.check_serving(outlet)
+    request.check(at)
+    in_force = terms.in_force(outlet.merchant.float_id, at)
+    bill = _draft(outlet, in_force, member.wallet_id if member else 0, request, at, key="", body="")
+    most = request.bill_fen * in_force.spend_share_bps // 10_000
+    available = tills.available_points(member) if member else None
+    return Quote(
+        bill_fen=request.bill_fen,
+        spend_points=request.spend_points,
+        paid_fen=bill.paid_fen,
+        eligible_fen=bill.eligible_fen,
+        rate_bps=in_force.rate_bps,
+        rebate_fen=bill.rebate_fen,
+        points=bill.points,
+        spend_fee=bill.spend_fee,
+        max_spend_points=most if available is None else min(most, available),
+        needs_pin=member.needs_pin(request.spend_points) if member else False,
+        matures_on=bill.matures_on,
+        expires_on=bill.expires_on,
+    )
+
+
+def record(
+    *, outlet: Outlet, request: Request, caller: Caller, key: str, actor: Actor, at: datetime, pin: str = ""
+) -> Receipt:
+    """Book a bill once: points are spent first, then earned on what was paid in money, in one journal.
+
+    A float that is too small makes a sale without points (status "without_points"), which no later top-up changes.
+    Refuses: merchant_not_live, outlet_closed, amount_invalid, time_out_of_range, terms_missing, pin_needed, key_reused,
+    what tills.identify refuses, and of the book spend_share_exceeded, points_short, wallet_frozen, wallet_unknown.
+    """
+    request.check(at)
+    body = request.body(outlet.pk)
+    try:
+        with _transaction_for(request):
+            outcome, refused, member = _serve(outlet, request, caller, key, body, actor, at, pin)
+        if refused:
+            raise refused
+    except Refused as refusal:
+        # A first try may have used up the code, the token or the five minutes: look for its answer before saying no.
+        stored = None if refusal.code == "key_reused" else bills.answered(caller, key, body)
+        if stored is None:
+            raise
+        outcome, member = stored, None
+    return _receipt(outlet, request, outcome, member)
+
+
+def _transaction_for(request: Request) -> AbstractContextManager[Any]:
+    """A code or a token is used up in the transaction of the booking: a twin waits there and finds the answer."""
+    kind, _text = tills.read(request.member)
+    needs_one = kind == memberfield.CODE or request.spend_points > 0
+    return transaction.atomic() if needs_one else nullcontext()
+
+
+def _serve(
+    outlet: Outlet, request: Request, caller: Caller, key: str, body: str, actor: Actor, at: datetime, pin: str
+) -> tuple[Outcome | None, Refused | None, Member | None]:
+    """Find the member and book. A refusal that must leave a trace (a wrong PIN is counted) is returned, not raised."""
+    tills.check_serving(outlet)
+    member = tills.find(outlet=outlet, given=request.member, at=at)
+    if member.needs_pin(request.spend_points):
+        if not pin:
+            raise tills.PIN_NEEDED()
+        try:
+            member = tills.prove(member=member, pin=pin, at=at)
+        except Refused as refusal:
+            return None, refusal, None
+    if request.spend_points:
+        tills.take(member)
+    event_at = request.occurred_at or at
+    in_force = terms.in_force(outlet.merchant.float_id, event_at)
+    bill = _draft(outlet, in_force, member.wallet_id, request, event_at, key=key, body=body)
+    (outcome,) = bills.post([bill], caller=caller, actor=actor)
+    if request.spend_points and outcome.status == "refused":
+        tills.give_back(member)
+    return outcome, None, member
+
+
+def void(
+    *, outlet: Outlet, sale_id: int, caller: Caller, key: str, actor: Actor, at: datetime
+) -> VoidReceipt:
+    """Undo a whole bill at the outlet that booked it, within ten minutes, once.
+
+    Spent points go back to their lots, earned ones are taken back, and the float gets its rebate again.
+    Refuses: sale_unknown, void_too_late, already_void, void_points_gone, key_reused.
+    """
+    body = json.dumps(["void", outlet.pk, sale_id])
+    outcome = bills.void(
+        sale_id=sale_id, outlet_id=outlet.pk, caller=caller, key=key, body=body, actor=actor, at=at
+    )
+    raise_if_refused(outcome)
+    return VoidReceipt(
+        void_id=outcome.sale_id,
+        sale_id=sale_id,
+        outlet_id=outlet.pk,
+        booked_at=outcome.booked_at,
+        points_taken=abs(outcome.points),
+        points_returned=abs(outcome.spent_points),
+        is_replay=outcome.replayed,
+    )
+
+
+def batch(
+    *, outlet: Outlet, items: Sequence[BatchItem], caller: Caller, actor: Actor, at: datetime
+) -> list[Receipt | Refused]:
+    """Book many sales of one outlet, each for itself: the answer has a receipt or a refusal per item, in order.
+
+    They are posted grouped by bucket, so that batches side by side seldom wait for each other; the sales of one member
+    stay in their order. Spending is not for batches: it needs the member at the till.
+    Refuses as a whole: batch_size, key_twice_in_batch, merchant_not_live, outlet_closed.
+    """
+    if not 1 <= len(items) <= BATCH_LIMIT:
+        raise BATCH_SIZE(limit=BATCH_LIMIT)
+    if len({item.key for item in items}) < len(items):
+        raise KEY_TWICE()
+    tills.check_serving(outlet)
+    answers: list[Receipt | Refused | None] = [None] * len(items)
+    with transaction.atomic():
+        drafts = _drafts(outlet, items, answers, caller, at)
+        drafts.sort(key=lambda draft: (draft.bill.wallet_id % BUCKETS, draft.bill.wallet_id, draft.position))
+        outcomes = bills.post([draft.bill for draft in drafts], caller=caller, actor=actor) if drafts else []
+    for draft, outcome in zip(drafts, outcomes, strict=True):
+        try:
+            answers[draft.position] = _receipt(outlet, items[draft.position].request, outcome, draft.bill)
+        except Refused as refusal:
+            answers[draft.position] = refusal
+    return [answer for answer in answers if answer is not None]

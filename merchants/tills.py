@@ -1,0 +1,181 @@
+"""Who stands at the till: a member code, phone number or card becomes a member token, never a name.
+
+The token is signed, bound to one outlet and valid for five minutes. It says how the member was recognised; a balance
+is shown only when the member showed a code or typed the PIN. One token allows one spending: whoever wants to spend
+again shows the code again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core import signing
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from alliance.refusals import declare
+from merchants.calc import memberfield
+from merchants.models import Outlet, SpentToken
+from points import identify as book
+from points.models import Wallet
+
+MEMBER_UNCLEAR = declare(
+    "member_unclear",
+    422,
+    _("This is no member code, phone number or card. Scan the member's code, or type the phone number."),
+)
+SHOP_CODE = declare(
+    "member_is_shop_code", 422, _("This is the shop's own code. Ask the customer to show the member code.")
+)
+TOKEN_EXPIRED = declare(
+    "member_token_expired", 409, _("Five minutes have passed since the member was found. Scan the code again.")
+)
+TOKEN_INVALID = declare("member_token_invalid", 422, _("This member token is not one of ours. Identify the member again."))
+TOKEN_ELSEWHERE = declare(
+    "member_token_of_another_outlet", 409, _("This member was found at another outlet. Identify the member again here.")
+)
+NOT_LIVE = declare("merchant_not_live", 409, _("This shop does not take part yet, or is paused. Ask your service centre."))
+OUTLET_CLOSED = declare("outlet_closed", 409, _("This outlet is closed. Choose one that is open."))
+TOKEN_SPENT = declare(
+    "member_token_spent", 409, _("Points were spent with this code already. Ask the member to show a new one.")
+)
+PIN_NEEDED = declare("pin_needed", 409, _("The member has to type the PIN to spend this many points. Show the PIN pad."))
+PROOF_NEEDED = declare(
+    "member_proof_needed", 403, _("A balance is shown only when the member shows the code or types the PIN.")
+)
+
+LIFETIME = timedelta(minutes=5)
+PREFIX = "mt_"
+PIN_ABOVE_POINTS = 20_000
+SURE = frozenset({"code", "pin"})
+_signer = signing.Signer(salt="merchants.member_token")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a till knows about a customer for five minutes."""
+
+    wallet_id: int
+    outlet_id: int
+    proof: str
+    tier: int
+    mark: str
+    until: datetime
+    nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the member showed a code or typed the PIN."""
+        return self.proof in SURE
+
+    def needs_pin(self, spend_points: int) -> bool:
+        """Above ¥200 the PIN is asked for; whoever was found by phone, number or card needs it for any spending."""
+        if spend_points <= 0 or self.proof == "pin":
+            return False
+        return spend_points > PIN_ABOVE_POINTS or not self.is_sure
+
+    @property
+    def token(self) -> str:
+        facts = [self.wallet_id, self.outlet_id, self.proof, self.tier, self.mark, int(self.until.timestamp()), self.nonce]
+        return PREFIX + _signer.sign_object(facts)
+
+
+def check_serving(outlet: Outlet) -> None:
+    """Refuse merchant_not_live or outlet_closed. `outlet.merchant` is loaded with it."""
+    if not outlet.merchant.is_live:
+        raise NOT_LIVE()
+    if not outlet.is_open:
+        raise OUTLET_CLOSED()
+
+
+def identify(*, outlet: Outlet, given: str, at: datetime, pin: str | None = None) -> Member:
+    """Find the member by what was scanned or typed; with the right PIN the proof becomes "pin".
+
+    A member code counts once. Refuses: member_unclear, member_is_shop_code, merchant_not_live, outlet_closed,
+    code_unknown, code_expired, code_used, member_unknown, wallet_frozen, pin_wrong, pin_locked, pin_missing,
+    and for a token what `read_token` refuses.
+    """
+    check_serving(outlet)
+    member = find(outlet=outlet, given=given, at=at)
+    return prove(member=member, pin=pin, at=at) if pin else member
+
+
+def find(*, outlet: Outlet, given: str, at: datetime) -> Member:
+    """Find the member, without looking at a PIN or at whether the shop is open."""
+    kind, text = read(given)
+    if kind == memberfield.TOKEN:
+        return read_token(text, outlet_id=outlet.pk, at=at)
+    found = _WAYS[kind](text, at)
+    return Member(found.wallet_id, outlet.pk, found.proof, found.tier, found.mark, at + LIFETIME)
+
+
+def read(given: str) -> tuple[str, str]:
+    """Return the kind and plain text of the field. Refuses: member_unclear, member_is_shop_code."""
+    try:
+        kind, text = memberfield.read(given)
+    except ValueError:
+        raise MEMBER_UNCLEAR() from None
+    if kind == memberfield.SHOP:
+        raise SHOP_CODE()
+    return kind, text
+
+
+def read_token(token: str, *, outlet_id: int, at: datetime) -> Member:
+    """Open a member token. Refuses: member_token_invalid, member_token_expired, member_token_of_another_outlet."""
+    try:
+        wallet_id, found_at, proof, tier, mark, until, nonce = _signer.unsign_object(token.removeprefix(PREFIX))
+    except (signing.BadSignature, ValueError):
+        raise TOKEN_INVALID() from None
+    if found_at != outlet_id:
+        raise TOKEN_ELSEWHERE()
+    if at.timestamp() > until:
+        raise TOKEN_EXPIRED()
+    return Member(wallet_id, found_at, proof, tier, mark, datetime.fromtimestamp(until, at.tzinfo), nonce)
+
+
+def prove(*, member: Member, pin: str, at: datetime) -> Member:
+    """Return the member with the proof "pin". Refuses: pin_wrong, pin_locked, pin_missing.
+
+    A wrong PIN is counted even though it is refused, so never call this inside a transaction that the refusal undoes.
+    """
+    book.check_pin(member.wallet_id, pin, at)
+    return replace(member, proof="pin")
+
+
+def take(member: Member) -> None:
+    """Use up the token for a spending, in the transaction of the spending. Refuses: member_token_spent."""
+    taken = SpentToken(nonce=uuid.UUID(member.nonce), until=member.until)
+    try:
+        with transaction.atomic():
+            taken.save(force_insert=True)
+    except IntegrityError:
+        raise TOKEN_SPENT() from None
+
+
+def give_back(member: Member) -> None:
+    """The spending was refused: the token may be used for another one."""
+    SpentToken.objects.filter(nonce=uuid.UUID(member.nonce)).delete()
+
+
+def forget(before: datetime) -> int:
+    """Delete the tokens that have expired anyway; return how many."""
+    return SpentToken.objects.filter(until__lt=before).delete()[0]
+
+
+def available_points(member: Member) -> int | None:
+    """Return what the member can spend, or None when the till may not know."""
+    if not member.is_sure:
+        return None
+    return Wallet.objects.get(pk=member.wallet_id).available
+
+
+_WAYS: dict[str, Callable[[str, datetime], Any]] = {
+    memberfield.CODE: book.by_code,
+    memberfield.PHONE: book.by_phone,
+    memberfield.NUMBER: book.by_number,
+    memberfield.CARD: book.by_card,
+}
