@@ -5,6 +5,7 @@ from pathlib import Path
 from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE  # noqa: F401
 from django.utils.translation import gettext_lazy as _
+from whitenoise.compress import Compressor
 
 from alliance import env
 
@@ -229,6 +230,9 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = env.flag("PLAIN_STATIC", False)
+# Half of the compressing at the first start: nobody asks for unhashed names or for compressed source maps.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 MEDIA_ROOT = STATE_DIR / "media"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
 
@@ -278,8 +282,16 @@ UNFOLD = {
             "950": "67 20 7",
         }
     },  # fmt: skip
-    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "alliance.admin.site.navigation"},
-    "COMMAND": {"search_models": True},
+    "SITE_URL": None,
+    "SHOW_LANGUAGES": True,
+    "LANGUAGES": {"action": "alliance.admin.site.language_switch"},
+    "STYLES": ["alliance.admin.site.stylesheet"],
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "show_all_applications": False,
+        "navigation": "alliance.admin.navigation.of",
+    },
 }
 
 LOGGING_CONFIG = "alliance.logs.configure"

@@ -1,16 +1,20 @@
 """Django's commands as children: which exist, as whom they run, and the ones that a start needs."""
 
+import contextlib
 import hashlib
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from launch import packages
+from launch import packages, process
 from launch.home import State
 from launch.packages import ROOT
 from launch.say import Refused, step
 
 # These change structure or stand above the application's rights; everything else runs as the application.
 OWNERS_COMMANDS = {"migrate", "grants", "town", "replay", "verify", "flush", "sqlflush", "dbshell", "makemigrations"}
+
+# Other people's files that no page of ours asks for, large and slow to compress.
+UNUSED_STATIC = ("redoc", "swagger-ui-es-*", "rest_framework")
 
 
 def command(*words: str) -> list[str]:
@@ -37,15 +41,25 @@ def bring_up_to_date(env: Mapping[str, str]) -> None:
             raise Refused("migrate_failed")
 
 
-def collect_static(state: State, env: Mapping[str, str]) -> None:
-    """Collect, hash and compress static files, when one of them or a package changed."""
+@contextlib.contextmanager
+def collecting_static(state: State, env: Mapping[str, str]) -> Iterator[None]:
+    """Collect, hash and compress static files beside the work of the block, when one of them or a package changed."""
     stamp = state.path / "static" / ".collected"
     mark = _static_mark()
     if stamp.exists() and stamp.read_text() == mark:
+        yield
         return
     step("Collecting static files …", "正在整理静态文件 …")
-    if run(env, "collectstatic", "--noinput", "--clear", "--verbosity", "0"):
-        raise Refused("static_failed")
+    ignored = [word for pattern in UNUSED_STATIC for word in ("--ignore", pattern)]
+    words = ["collectstatic", "--noinput", "--clear", "--verbosity", "0", *ignored]
+    child = process.spawn("static", command(*words), log=state.logs / "static.log", env=env)
+    try:
+        yield
+        status = child.process.wait()
+    finally:
+        child.stop()
+    if status:
+        raise Refused("static_failed", log=child.log, tail=child.tail())
     stamp.write_text(mark)
 
 

@@ -186,8 +186,8 @@ def upgrade(words: list[str]) -> int:
     try:
         with backing.started(state) as env:
             write_backup(state, env, state.path / "backups" / time.strftime("before-upgrade-%Y%m%d-%H%M%S.tar"))
-            django.bring_up_to_date(env)
-            django.collect_static(state, env)
+            with django.collecting_static(state, env):
+                django.bring_up_to_date(env)
             return django.run(env, "verify") if django.has("verify") else 0
     finally:
         state.unlock()

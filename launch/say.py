@@ -90,7 +90,11 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
         "The database could not be brought up to date (see above).",
         "数据库升级失败（见上）。",
     ),
-    "static_failed": (1, "The static files could not be collected (see above).", "静态文件整理失败（见上）。"),
+    "static_failed": (
+        1,
+        "The static files could not be collected. The end of {log}:\n{tail}",
+        "静态文件整理失败。{log} 的末尾：\n{tail}",
+    ),
     "town_failed": (
         1,
         "The demo town could not be built (see above). `./run reset --yes` starts afresh.",

@@ -52,10 +52,10 @@ def serve(words: list[str]) -> int:
 
 def prepare(state: State, env: Mapping[str, str]) -> None:
     """Everything that must be true before the first request."""
-    django.bring_up_to_date(env)
-    django.collect_static(state, env)
-    if is_demo(env) and django.has("town") and django.run(env, "town", "--scale", "small"):
-        raise Refused("town_failed")
+    with django.collecting_static(state, env):
+        django.bring_up_to_date(env)
+        if is_demo(env) and django.has("town") and django.run(env, "town", "--scale", "small"):
+            raise Refused("town_failed")
 
 
 def is_demo(env: Mapping[str, str]) -> bool:
