@@ -1,6 +1,6 @@
 from django.urls import path
 
-from alliance.web import health, login, preferences
+from alliance.web import health, login, preferences, shell
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -8,6 +8,9 @@ urlpatterns = [
     path("version", health.version, name="version"),
     path("lang/", preferences.language, name="language"),
     path("theme/", preferences.theme, name="theme"),
+    path("sw.js", shell.service_worker, name="service_worker"),
+    path("manifest.webmanifest", shell.manifest, name="manifest"),
+    path("offline/", shell.offline, name="offline"),
     path("login/", login.start, name="login"),
     path("login/code/", login.code, name="login_code"),
     path("login/code/resend/", login.resend, name="login_resend"),

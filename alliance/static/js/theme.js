@@ -11,7 +11,6 @@ const isDark = () => (root.dataset.theme ? root.dataset.theme === "lianhui-dark"
 function show() {
   for (const button of document.querySelectorAll("[data-theme-switch]")) {
     button.hidden = false;
-    button.setAttribute("aria-pressed", String(isDark()));
     for (const icon of button.querySelectorAll("[data-theme-icon]")) icon.hidden = icon.dataset.themeIcon !== (isDark() ? "dark" : "light");
   }
 }
