@@ -35,8 +35,8 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     ),
     "state_path_too_long": (
         2,
-        "The path of the state folder is too long ({length} bytes; at most {limit}). Give LIANHUI_STATE a shorter one.",
-        "数据目录的路径过长（{length} 字节，最多 {limit}）。请用 LIANHUI_STATE 指定较短的路径。",
+        "The path of the state folder is too long ({length} bytes; at most {limit}, and 255 for one folder). Give LIANHUI_STATE a shorter one.",
+        "数据目录的路径过长（{length} 字节；最多 {limit}，单个目录名最多 255）。请用 LIANHUI_STATE 指定较短的路径。",
     ),
     "state_unwritable": (
         2,
