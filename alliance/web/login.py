@@ -67,7 +67,7 @@ class CodeForm(forms.Form):
         label=gettext_lazy("6-digit code"),
         max_length=20,
         widget=forms.TextInput(
-            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "data-otp": "6"}
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "data-otp": "6", "class": "otp"}
         ),
     )
 

@@ -27,7 +27,7 @@ def check_digit(digits: str) -> str:
 
 
 def number_of(n: int) -> str:
-    """Return the number of the n-th member, 1 ≤ n ≤ CAPACITY: seven digits without a leading zero, and a check digit."""
+    """Return the number of the n-th member, 1 ≤ n ≤ CAPACITY: seven digits without leading zero, and a check digit."""
     if not 1 <= n <= CAPACITY:
         raise ValueError(f"there are {CAPACITY} member numbers, not {n}")
     digits = str(1_000_000 + n * _SCATTER % CAPACITY)

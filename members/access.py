@@ -1,0 +1,31 @@
+"""How a request is recognised as a member's."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from alliance import access
+from members.models import Member
+
+
+class MemberRequest(HttpRequest):
+    """A request that passed `member_only`."""
+
+    member: Member
+
+
+@access.face("member", "home")
+def member_of(request: HttpRequest) -> Member | None:
+    """Return the member who is signed in, read once per request."""
+    if not request.user.is_authenticated:
+        return None
+    known = getattr(request, "_member", False)
+    if known is False:
+        known = Member.objects.filter(user=request.user).first()
+        if known is not None:
+            known.user = request.user
+        request._member = known  # type: ignore[attr-defined]
+    return known or None
+
+
+member_only = access.only("member")

@@ -1,0 +1,211 @@
+"""“Why did I get 43 points?”: one movement taken apart, in words that a member reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from alliance.templatetags.lianhui import bps, local_time, points, thousands, yuan
+from members import wallets
+from members.models import Member
+from merchants.models import Outlet
+from points.models import LotUse, Sale, Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the reckoning: what, how much, and why."""
+
+    label: str
+    figure: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    what: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    label: str
+    figure: str
+    is_total: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    shop: str
+    outlet: str
+    number: str
+    when: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """All of one journal that touched the member's wallet."""
+
+    title: str
+    subtitle: str
+    trade: str
+    moves: list[Move]
+    balance_after: int
+    why: list[Step] = field(default_factory=list)
+    why_title: str = ""
+    receipt: Receipt | None = None
+    outlet: Outlet | None = None
+    undoes: int | None = None
+    undone_by: int | None = None
+
+
+def explain(member: Member, journal_id: int) -> Detail | None:
+    """Return the member's journal in plain words; None when it is not in the member's wallet."""
+    mine = wallets.transfers_of(member.wallet_id)
+    rows = list(mine.filter(journal_id=journal_id).order_by("booked_at", "seq"))
+    if not rows:
+        return None
+    first, last = rows[0], rows[-1]
+    outlet = Outlet.objects.select_related("merchant__trade").filter(pk=first.outlet_id).first()
+    sale = _sale(first)
+    what = [str(wallets.WORDS[row.kind][row.reverses_id is not None]) for row in rows]
+    undoes = mine.filter(id=first.reverses_id).values_list("journal_id", flat=True).first()
+    undone_by = mine.filter(reverses_id__in=[row.pk for row in rows]).values_list("journal_id", flat=True).first()
+    return Detail(
+        title=outlet.name if outlet else what[0],
+        subtitle=f"{' · '.join(dict.fromkeys(what))} · {local_time(first.event_at)}",
+        trade=outlet.merchant.trade.code if outlet else "",
+        moves=[Move(word, row.signed) for word, row in zip(what, rows, strict=True)],  # type: ignore[attr-defined]
+        balance_after=last.balance_after or 0,
+        why=_why(rows, sale) if undoes is None else [],
+        why_title=_why_title(rows),
+        receipt=_receipt(sale, outlet, rows) if sale and outlet else None,
+        outlet=outlet,
+        undoes=undoes,
+        undone_by=undone_by,
+    )
+
+
+def _sale(row: Transfer) -> Sale | None:
+    """Return the till's document of a journal, found by its key: outlet, time, number."""
+    if row.outlet_id is None:
+        return None
+    return Sale.objects.filter(outlet_id=row.outlet_id, booked_at=row.booked_at, id=row.journal_id).first()
+
+
+def _why_title(rows: list[Transfer]) -> str:
+    earned = next((row for row in rows if row.kind == Transfer.Kind.EARN and row.reverses_id is None), None)
+    if earned:
+        # Translators: 为什么得 %(points)s 分
+        return _("Why %(points)s points?") % {"points": thousands(earned.points)}
+    # Translators: 这一笔怎么回事
+    return _("How this came about")
+
+
+def _why(rows: list[Transfer], sale: Sale | None) -> list[Step]:
+    steps: list[Step] = []
+    for row in rows:
+        if row.kind == Transfer.Kind.SPEND:
+            steps += _why_spent(row)
+        elif row.kind == Transfer.Kind.EARN and sale is not None:
+            steps += _why_earned(row, sale)
+        elif row.kind == Transfer.Kind.EXPIRE:
+            # Translators: 这些积分到了到期日还没用，按条款失效
+            text = _("They were not spent by their last day. What expires first is always spent first.")
+            steps.append(Step(_("Expired"), points(row.points), text))
+        elif row.kind == Transfer.Kind.ADJUST:
+            # Translators: 由两名工作人员核对后更正
+            steps.append(Step(_("Corrected"), points(abs(row.points)), _("Checked by two people of the operator.")))
+    return steps
+
+
+def _why_earned(row: Transfer, sale: Sale) -> list[Step]:
+    funder = wallets.funders_of([row.debit_id]).get(row.debit_id, ("", ""))[0]
+    left_out = sale.paid_fen - sale.eligible_fen
+    # Translators: 用钱付的才算，积分抵扣的部分不再得积分
+    counted = _("What you paid in money. The part paid with points earns none.")
+    if left_out:
+        # Translators: 其中 %(amount)s 的商品不积分
+        counted = _("What you paid in money, without %(amount)s for goods that give no points.") % {
+            "amount": yuan(left_out)
+        }
+    steps = [
+        # Translators: 计入积分的金额
+        Step(_("Counts for points"), yuan(sale.eligible_fen), counted),
+        Step(
+            # Translators: 商户让利 %(rate)s
+            _("The shop’s rebate of %(rate)s") % {"rate": bps(sale.rate_bps)},
+            yuan(sale.rebate_fen),
+            # Translators: 商户自己定的让利，从它的备付金里出；不足一分四舍五入
+            _("Set by the shop and paid from money that it put in beforehand; half a fen is rounded up."),
+        ),
+        Step(
+            # Translators: 其中 %(share)s 归您
+            _("Your share: %(share)s of it") % {"share": bps(sale.member_bps)},
+            points(sale.points),
+            # Translators: 1 分钱就是 1 积分，不足 1 积分的零头不计
+            _("One fen is one point; a part of a point is left out."),
+        ),
+    ]
+    if row.matures_on:
+        # Translators: 从这天起可以用
+        label = _("Can be spent from")
+        if row.matures_on <= row.booked_on:
+            # Translators: 马上可以用
+            steps.append(Step(label, _("at once")))
+        else:
+            # Translators: 等退货期过去
+            steps.append(Step(label, _day(row.matures_on), _("When the time for returns is over.")))
+    if row.expires_on:
+        # Translators: 到期日，这天还能用
+        steps.append(Step(_("Expires on"), _day(row.expires_on), _("The last day on which you can spend them.")))
+    # Translators: 谁出的
+    steps.append(Step(_("Paid for by"), funder))
+    return steps
+
+
+def _why_spent(row: Transfer) -> list[Step]:
+    uses = LotUse.objects.filter(
+        bucket=row.bucket, wallet_id=row.wallet_id, booked_at=row.booked_at, transfer_id=row.pk
+    ).order_by("lapses_on", "funder_id")
+    used = [(use.lapses_on, use.funder_id, use.points) for use in uses]
+    funders = wallets.funders_of({funder for _on, funder, _n in used})
+    # Translators: 抵了 %(amount)s
+    steps = [
+        Step(
+            _("Points spent"),
+            points(row.points),
+            _("They took %(amount)s off the bill.") % {"amount": yuan(row.points)},
+        )
+    ]
+    for on, funder, n in used:
+        name = funders.get(funder, ("", ""))[0]
+        # Translators: %(name)s 给的、%(day)s 到期的积分
+        label = _("from %(name)s, good until %(day)s") % {"name": name, "day": _day(on)}
+        steps.append(Step(label, points(n)))
+    return steps
+
+
+def _receipt(sale: Sale, outlet: Outlet, rows: list[Transfer]) -> Receipt:
+    lines = [
+        # Translators: 合计
+        Line(_("Bill"), yuan(sale.bill_fen)),
+        # Translators: 积分抵扣
+        *([Line(_("Paid with points"), yuan(-sale.spent_points))] if sale.spent_points else []),
+        # Translators: 实付
+        Line(_("Paid in money"), yuan(sale.paid_fen), "1"),
+        # Translators: 本次得积分
+        Line(_("Points received"), thousands(sale.points)),
+        # Translators: 余额
+        Line(_("Balance"), thousands(rows[-1].balance_after)),
+    ]
+    number = sale.reference or str(sale.pk)
+    return Receipt(str(outlet.merchant), outlet.name, number, local_time(sale.event_at), lines)
+
+
+def _day(on: date) -> str:
+    return date_format(on, "DATE_FORMAT")

@@ -1,0 +1,38 @@
+from django.urls import path
+
+from members.web import code, home, joining, me, texts, wallet
+
+_JOINING = [
+    path("join/", joining.join, name="join"),
+    path("agree/<slug:purpose>/", home.agree, name="agree"),
+    path("texts/<slug:purpose>/", texts.text, name="text"),
+    path("texts/<slug:purpose>/<slug:version>/", texts.text, name="text_version"),
+]
+
+_WALLET = [
+    path("wallet/", wallet.entries, name="wallet"),
+    path("wallet/entries/<int:journal_id>/", wallet.entry, name="entry"),
+    path("wallet/lots/", wallet.lots, name="lots"),
+    path("wallet/years/", wallet.year, name="wallet_this_year"),
+    path("wallet/years/<int:year>/", wallet.year, name="wallet_year"),
+]
+
+_ME = [
+    path("me/", me.me, name="me"),
+    path("me/name/", me.rename, name="rename"),
+    path("me/pin/", me.pin, name="pin"),
+    path("me/code/", me.send_code, name="safety_code"),
+    path("me/freeze/", me.freeze, name="freeze"),
+    path("me/unfreeze/", me.unfreeze, name="unfreeze"),
+    path("me/data/", me.export, name="export"),
+]
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("code/", code.code, name="code"),
+    path("code.json", code.code_json, name="code_json"),
+    path("code/watch/", code.watch, name="code_watch"),
+    *_JOINING,
+    *_WALLET,
+    *_ME,
+]
