@@ -65,7 +65,7 @@ def is_demo(env: Mapping[str, str]) -> bool:
 def listening_socket() -> socket.socket:
     """Take the port that PORT names, else the next free one from 8000. Held from now on, so that nobody else can."""
     named = os.environ.get("PORT", "")
-    if named and not (named.isdecimal() and 0 < int(named) < 65536):
+    if named and not (named.isascii() and named.isdecimal() and 0 < int(named) < 65536):
         raise Refused("port_invalid", port=named)
     for port in [int(named)] if named else range(FIRST_PORT, FIRST_PORT + 1000):
         listener = socket.socket()

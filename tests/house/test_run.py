@@ -1,0 +1,270 @@
+"""The launcher: what it refuses and how it says so, its state folder, the locks, backups. No server is started here."""
+
+import ast
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from launch import home, operate, packages, process, say, serve
+from launch.home import State
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    made = State(tmp_path / "state")
+    made.prepare()
+    return made
+
+
+def run(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "run"), *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        check=False,
+        timeout=60,
+    )
+
+
+def test_help_lists_every_command() -> None:
+    from launch.commands import COMMANDS, HELP
+
+    assert run("help").stdout == HELP
+    assert {name for name in COMMANDS if f"./run {name}" not in HELP} == {"serve"}
+
+
+def test_an_unknown_command_is_refused_with_a_code_in_both_languages() -> None:
+    said = run("dance", LC_ALL="zh_CN.UTF-8")
+    assert said.returncode == 2
+    chinese, english = said.stderr.strip().splitlines()
+    assert chinese == "[command_unknown] 没有命令 `dance`。`./run help` 列出全部命令。"
+    assert english == "[command_unknown] There is no command `dance`. `./run help` lists them."
+    assert said.stdout == ""
+
+
+def test_a_refusal_names_the_same_facts_in_both_languages() -> None:
+    for code, (status, english, chinese) in say.REFUSALS.items():
+        facts = [set(re.findall(r"{(\w+)}", sentence)) for sentence in (english, chinese)]
+        assert facts[0] == facts[1], code
+        assert status > 0, code
+
+
+def test_every_refusal_is_raised_somewhere_and_documented() -> None:
+    sources = "".join(path.read_text() for path in [*(ROOT / "launch").glob("*.py"), ROOT / "run"])
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    for code in say.REFUSALS:
+        assert f'Refused("{code}"' in sources or f"[{code}]" in sources, code
+        assert f"`{code}`" in documented, code
+
+
+def test_the_launcher_needs_the_standard_library_only() -> None:
+    allowed = {*sys.stdlib_module_names, "launch"}
+    for path in [*(ROOT / "launch").glob("*.py"), ROOT / "run"]:
+        if path.name == "probe.py":  # runs inside .venv
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert {name.split(".")[0] for name in names} <= allowed, path
+
+
+# --- the state folder --------------------------------------------------------------------------
+
+
+def test_a_second_run_on_the_same_state_is_refused_with_the_first_ones_address(state: State) -> None:
+    state.lock()
+    state.tell(address="http://127.0.0.1:8123")
+    said = run(LIANHUI_STATE=str(state.path))
+    assert said.returncode == 3
+    assert "[state_busy]" in said.stderr
+    assert "http://127.0.0.1:8123" in said.stderr
+    assert f"kill {os.getpid()}" in said.stderr
+    state.unlock()
+    assert State(state.path).try_lock()
+
+
+def test_a_busy_port_is_refused_before_anything_is_started(state: State) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        said = run(LIANHUI_STATE=str(state.path), PORT=port)
+    assert said.returncode == 2
+    assert f"[port_busy] Port {port} is in use." in said.stderr
+    assert not (state.path / "postgres").exists()
+    assert not (state.path / "run.json").exists()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "８０００", "http"])
+def test_a_port_that_is_none_is_refused(state: State, port: str) -> None:
+    said = run(LIANHUI_STATE=str(state.path), PORT=port)
+    assert said.returncode == 2
+    assert "[port_invalid]" in said.stderr
+
+
+def test_without_a_port_the_next_free_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PORT", raising=False)
+    with serve.listening_socket() as first, serve.listening_socket() as second:
+        assert serve.FIRST_PORT <= first.getsockname()[1] < second.getsockname()[1]
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "/".join(["folder"] * 200)])
+def test_a_state_path_that_no_file_system_takes_is_refused(tmp_path: Path, path: str) -> None:
+    said = run(LIANHUI_STATE=str(tmp_path / path))
+    assert said.returncode == 2
+    assert "[state_path_too_long]" in said.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sockets_move_to_a_short_folder_when_the_state_path_is_long(tmp_path: Path) -> None:
+    state = State(tmp_path / ("a" * 120))
+    state.prepare()
+    folder = state.socket_folder("postgres")
+    assert not folder.is_relative_to(state.path)
+    assert len(os.fsencode(folder / ".s.PGSQL.5432")) <= home.SOCKET_LIMIT
+    assert folder.stat().st_mode & 0o777 == 0o700
+    state.remove()
+    assert not folder.exists()
+    assert not state.path.exists()
+
+
+def test_a_state_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = run(LIANHUI_STATE=str(tmp_path / "file" / "state"))
+    assert said.returncode == 2
+    assert "[state_unwritable]" in said.stderr
+
+
+def test_secrets_are_made_once_and_closed_to_others(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", "HANDLE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    made = state.secrets()
+    assert set(made) == {"SECRET_KEY", "HANDLE_KEY"}
+    assert len(set(made.values())) == 2
+    assert State(state.path).secrets() == made
+    assert (state.path / "secrets.json").stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("SECRET_KEY", "given")
+    assert set(state.secrets()) == {"HANDLE_KEY"}
+
+
+# --- processes ---------------------------------------------------------------------------------
+
+
+def test_a_child_ends_when_its_launcher_is_killed(tmp_path: Path) -> None:
+    parent = (
+        "import os, signal, sys; from pathlib import Path; from launch import process;"
+        f"child = process.spawn('child', ['sleep', '60'], log=Path({str(tmp_path / 'log')!r}));"
+        "print(child.mark, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    said = subprocess.run([sys.executable, "-c", parent], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.wait_gone([said.stdout.strip()], 10) == []
+
+
+def test_a_stubborn_child_is_ended(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    )
+    log = tmp_path / "log"
+    child = process.spawn("stubborn", [sys.executable, "-c", stubborn], log=log, wait=0.3)
+    while "up" not in log.read_text():
+        pass
+    child.stop()
+    assert child.process.returncode == -9
+
+
+# --- backups -----------------------------------------------------------------------------------
+
+
+def make_backup(folder: Path, **changed: bytes) -> Path:
+    """Write a backup by hand; `changed` replaces contents after the checksums were taken."""
+    contents = {operate.DUMP: b"PGDMP...", operate.SECRETS: b'{"SECRET_KEY": "s", "HANDLE_KEY": "h"}'}
+    sums = {}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+        sums[name] = operate._sha256(folder / name)
+    (folder / operate.MANIFEST).write_text(json.dumps({"sha256": sums}))
+    for name, content in changed.items():
+        (folder / name.replace("_", ".")).write_bytes(content)
+    with tarfile.open(folder / "backup", "w") as archive:
+        for name in (operate.MANIFEST, *contents):
+            archive.add(folder / name, name)
+    return folder / "backup"
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut", "not a backup"])
+def test_a_damaged_backup_is_refused_before_anything_is_made(state: State, tmp_path: Path, damage: str) -> None:
+    whole = make_backup(tmp_path, **({"database_dump": b"PGDMP..x"} if damage == "changed" else {}))
+    if damage == "cut":
+        whole.write_bytes(whole.read_bytes()[:2000])
+    if damage == "not a backup":
+        whole.write_text("hello")
+    said = run("restore", str(whole), LIANHUI_STATE=str(state.path), DATABASE_URL="")
+    assert said.returncode == 1
+    assert "[backup_damaged]" in said.stderr
+    assert not (state.path / "postgres").exists()
+    assert not (state.path / "secrets.json").exists()
+    assert not (state.path / "restore.tmp").exists()
+
+
+def test_a_backup_cannot_write_outside_its_folder(state: State, tmp_path: Path) -> None:
+    evil = tmp_path / "evil"
+    with tarfile.open(evil, "w") as archive:
+        archive.add(__file__, "../escaped")
+    said = run("restore", str(evil), LIANHUI_STATE=str(state.path), DATABASE_URL="")
+    assert "[backup_damaged]" in said.stderr
+    assert not (state.path / "escaped").exists()
+
+
+def test_a_restore_into_a_state_with_data_is_refused(state: State, tmp_path: Path) -> None:
+    (state.path / "postgres").mkdir()
+    said = run("restore", str(make_backup(tmp_path)), LIANHUI_STATE=str(state.path), DATABASE_URL="")
+    assert said.returncode == 2
+    assert "[state_not_empty]" in said.stderr
+
+
+def test_reset_asks_to_be_told_twice(state: State) -> None:
+    said = run("reset", LIANHUI_STATE=str(state.path), DATABASE_URL="")
+    assert said.returncode == 2
+    assert "[not_confirmed]" in said.stderr
+    assert state.path.exists()
+    assert run("reset", "--yes", LIANHUI_STATE=str(state.path), DATABASE_URL="").returncode == 0
+    assert not state.path.exists()
+
+
+def test_reset_leaves_a_server_of_others_alone(state: State) -> None:
+    said = run("reset", "--yes", LIANHUI_STATE=str(state.path), DATABASE_URL="postgresql://someone@/theirs")
+    assert "[not_ours]" in said.stderr
+    assert state.path.exists()
+
+
+# --- locks -------------------------------------------------------------------------------------
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCKS = {
+    packages.SERVE_LOCK: PROJECT["dependencies"],
+    packages.DEV_LOCK: [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]],
+    packages.REPLAY_LOCK: PROJECT["optional-dependencies"]["replay"],
+}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_locks_agree_with_pyproject_and_name_no_address(lock: Path) -> None:
+    text = lock.read_text()
+    pinned = set(re.findall(r"^([a-z0-9._-]+==[^ \n]+)", text, flags=re.MULTILINE))
+    for requirement in LOCKS[lock]:
+        assert re.sub(r"\[.*?\]", "", requirement) in pinned
+    assert text.count("--hash=sha256:") >= len(pinned)
+    assert "http" not in text
+    assert "--find-links" not in text
+    assert "--index-url" not in text
