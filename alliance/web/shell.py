@@ -37,8 +37,8 @@ def manifest(request: HttpRequest) -> JsonResponse:
             "background_color": "#f7f5f2",
             "theme_color": "#c2410c",
             "icons": [
-                {"src": static(f"img/{name}.png"), "sizes": sizes, "type": "image/png", "purpose": purpose}
-                for name, sizes, purpose in icons
+                {"src": static(f"img/{name}.png"), "sizes": f"{size}x{size}", "type": "image/png", "purpose": purpose}
+                for name, size, purpose in icons
             ],
             "shortcuts": [
                 # Translators: 会员码

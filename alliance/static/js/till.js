@@ -30,8 +30,8 @@ let unanswered = null; // what was sent and has no answer yet: repeated word for
 
 /* --- who ------------------------------------------------------------------------------------- */
 function forgetMember() {
-  const preview = within("[data-till-preview]");
-  if (preview) preview.replaceChildren();
+  askedFor = "";
+  within("[data-till-preview]")?.replaceChildren();
   readPreview();
 }
 
@@ -43,8 +43,10 @@ function takeMember(value) {
   const field = within("[name=member]");
   if (!field) return;
   field.value = value;
-  forgetMember();
-  quote(0);
+  if (value !== askedFor) {
+    forgetMember();
+    quote(0);
+  }
   focusNext();
 }
 
@@ -55,33 +57,51 @@ function focusNext() {
 }
 
 /* --- preview --------------------------------------------------------------------------------- */
+/* One question at a time: a code works once, so a second question with it must wait for the token that the first brings. */
 let timer = 0;
 let asking = null;
+let again = false;
+let askedFor = "";
 
 function quote(delay = 220) {
   clearTimeout(timer);
-  asking?.abort();
-  const till = form();
-  if (!till?.dataset.quote || unanswered || sending) return;
-  if (!within("[name=member]")?.value && !within("[name=member_token]")) return;
-  timer = setTimeout(async () => {
-    asking = new AbortController();
-    const preview = within("[data-till-preview]");
-    preview.setAttribute("aria-busy", "true");
-    try {
-      const body = new FormData(till);
-      body.delete("pin");
-      const answer = await fetch(till.dataset.quote, { method: "POST", body, headers: { "X-Requested-With": "fetch" }, signal: asking.signal });
-      const words = await answer.text();
-      if (answer.redirected) return void location.reload();
-      if (!/<html/i.test(words)) preview.innerHTML = words;
-    } catch (trouble) {
-      if (trouble.name !== "AbortError") preview.dataset.behind = "yes";
-    } finally {
-      preview.removeAttribute("aria-busy");
-      readPreview();
-    }
+  timer = setTimeout(() => {
+    if (asking) again = true;
+    else start();
   }, delay);
+}
+
+function start() {
+  asking = ask().catch(() => {}).finally(() => {
+    asking = null;
+    if (again) start();
+    again = false;
+  });
+}
+
+async function ask() {
+  const till = form();
+  const member = within("[name=member]")?.value ?? "";
+  if (till?.dataset.quote && !unanswered && !sending && (member || within("[name=member_token]"))) {
+    askedFor = member;
+    await preview(till, member);
+  }
+}
+
+async function preview(till, member) {
+  const box = within("[data-till-preview]");
+  const body = new FormData(till);
+  body.delete("pin");
+  box.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(till.dataset.quote, { method: "POST", body, headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(8000) });
+    if (answer.redirected) return void location.reload();
+    const words = await answer.text();
+    if (within("[name=member]")?.value === member && !/<html/i.test(words)) box.innerHTML = words;
+  } finally {
+    box.removeAttribute("aria-busy");
+    readPreview();
+  }
 }
 
 function readPreview() {
@@ -266,7 +286,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.target.name === "member") {
     event.preventDefault();
-    quote(0);
+    if (event.target.value !== askedFor) quote(0);
     focusNext();
   }
 }, true);
@@ -287,15 +307,17 @@ document.addEventListener("input", (event) => {
   if (event.target.name !== "pin") quote();
 });
 document.addEventListener("change", (event) => {
-  if (form()?.contains(event.target) && event.target.name === "member") quote(0);
+  if (form()?.contains(event.target) && event.target.name === "member" && event.target.value !== askedFor) quote(0);
 });
 
-document.addEventListener("submit", (event) => {
+document.addEventListener("submit", async (event) => {
   if (!event.target.matches("form[data-till]")) return;
   event.preventDefault();
   if (sending || within("[data-till-finish]")?.disabled) return;
   clearTimeout(timer);
-  asking?.abort();
+  again = false;
+  sending = true;
+  await asking;
   send();
 });
 
