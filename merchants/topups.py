@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from datetime import datetime
 
 from django.db import transaction
@@ -21,6 +22,9 @@ from merchants.calc import references
 from merchants.models import Merchant, TopUp
 from points import funding
 from points.models import BankLine
+
+# When a top-up is booked, if not now: set by the town, which builds a past as the database's owner.
+booking_time: ContextVar[datetime | None] = ContextVar("booking_time", default=None)
 
 AMOUNT_TOO_SMALL = declare("topup_amount_invalid", 422, _("A top-up is more than zero. Write the amount in yuan."))
 LINE_TAKEN = declare("bank_line_taken", 409, _("This bank line is matched already. Choose another one."))
@@ -105,7 +109,9 @@ def book(approval: Approval, actor: Actor, at: datetime) -> TopUp:
     topup = (
         TopUp.objects.select_for_update(of=("self",)).select_related("merchant", "bank_line").get(approval=approval)
     )
-    funding.allot(bank_line=topup.bank_line, float_id=topup.merchant.float_id, actor=actor, at=at)
+    funding.allot(
+        bank_line=topup.bank_line, float_id=topup.merchant.float_id, actor=actor, at=at, now=booking_time.get()
+    )
     topup.state, topup.booked_at = TopUp.State.BOOKED, at
     topup.save(update_fields=["state", "booked_at"])
     return topup
