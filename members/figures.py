@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
+from django.db.models import Count
+from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
-from alliance.calc.worktime import SHANGHAI, shanghai_day
+from alliance.calc.worktime import SHANGHAI, day_start, shanghai_day
 from alliance.metrics import Scope, Value, metric
 from members.models import Member
 
 ACTIVE_DAYS = 30
+SERIES_DAYS = 30
 
 
 @metric(
@@ -22,6 +25,8 @@ ACTIVE_DAYS = 30
     numerator="members whose user is active",
     window="now",
     unit="count",
+    url="admin:members_member_changelist",
+    is_alliance_wide=True,
 )
 def members_total(at: datetime, scope: Scope) -> Value:
     n = Member.objects.filter(user__is_active=True, joined_at__lte=at).count()
@@ -37,12 +42,19 @@ def members_total(at: datetime, scope: Scope) -> Value:
     numerator="members with joined_at on this day",
     window="today",
     unit="count",
+    url="admin:members_member_changelist",
+    is_alliance_wide=True,
 )
 def members_joined_today(at: datetime, scope: Scope) -> Value:
-    midnight = datetime.combine(shanghai_day(at), time(), SHANGHAI)
-    n = Member.objects.joined_between(midnight, at).count()
-    before = Member.objects.joined_between(midnight - timedelta(days=1), midnight).count()
-    return Value(n, numerator=n, n=n, before=before)
+    today = shanghai_day(at)
+    days = [today - timedelta(days=back) for back in range(SERIES_DAYS - 1, -1, -1)]
+    joined = Member.objects.joined_between(day_start(days[0]), at)
+    by_day = dict(
+        joined.annotate(day=TruncDate("joined_at", tzinfo=SHANGHAI)).order_by().values_list("day").annotate(Count("pk"))
+    )
+    series = [(day, by_day.get(day, 0)) for day in days]
+    n = series[-1][1]
+    return Value(n, numerator=n, n=n, before=series[-2][1], series=series)
 
 
 @metric(
@@ -55,6 +67,7 @@ def members_joined_today(at: datetime, scope: Scope) -> Value:
     denominator="members",
     window="30 days",
     unit="ratio",
+    is_alliance_wide=True,
 )
 def members_active(at: datetime, scope: Scope) -> Value:
     total = Member.objects.filter(joined_at__lte=at).count()

@@ -63,6 +63,8 @@ def watch(request: MemberRequest) -> HttpResponse:
 
 
 def _answer(wallet_id: int, now: datetime) -> dict[str, Any]:
+    # A code that a till has taken is not shown again; the next one comes with the next step.
+    was_used = identify.code_was_used(wallet_id, now)
     return {
         "now": now.isoformat(),
         "steps": [
@@ -74,7 +76,7 @@ def _answer(wallet_id: int, now: datetime) -> dict[str, Any]:
                 "bars": code128.svg(step.digits),
                 "mark": step.mark,
             }
-            for step in identify.next_codes(wallet_id, now, STEPS)
+            for step in identify.next_codes(wallet_id, now, STEPS)[was_used:]
         ],
     }
 
