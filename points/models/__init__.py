@@ -1,0 +1,25 @@
+from points.models.account import Account, Terms, Wallet
+from points.models.clearing import AccountDay, BankLine, Mark, Split
+from points.models.handle import Handle, Pass
+from points.models.journal import Journal, Key, Reversal, Sale, Transfer
+from points.models.lot import MATURE, Lot, LotUse
+
+__all__ = [
+    "MATURE",
+    "Account",
+    "AccountDay",
+    "BankLine",
+    "Handle",
+    "Journal",
+    "Key",
+    "Lot",
+    "LotUse",
+    "Mark",
+    "Pass",
+    "Reversal",
+    "Sale",
+    "Split",
+    "Terms",
+    "Transfer",
+    "Wallet",
+]

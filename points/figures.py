@@ -1,0 +1,92 @@
+"""The book's figures: how much stands behind the points, and whether it is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Sum
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from alliance import metrics, panels
+from alliance.calc.money import yuan
+from alliance.metrics import Scope, Value
+from points.models import Account, BankLine, Wallet
+
+
+@metrics.metric(
+    "float_total",
+    # Translators: 备付金总额
+    name=_("Floats in all"),
+    definition=_("Money that merchants have paid in and that no sale has turned into points yet."),
+    formula="sum(balance of accounts of kind float)",
+    numerator="balances of all floats",
+    window="now",
+    unit="fen",
+    url="admin:points_account_changelist",
+    query="kind__exact=3",
+    is_alliance_wide=True,
+)
+def float_total(at: datetime, scope: Scope) -> Value:
+    floats = Account.objects.floats()
+    return Value(floats.aggregate(sum=Sum("balance"))["sum"] or 0, n=floats.count())
+
+
+@metrics.metric(
+    "points_outstanding",
+    # Translators: 会员手中的积分
+    name=_("Points held by members"),
+    definition=_("All points in wallets, those that mature later included. One point is worth one fen."),
+    formula="sum(balance of wallets)",
+    numerator="balances of all wallets",
+    window="now",
+    unit="points",
+    url="admin:points_wallet_changelist",
+    is_alliance_wide=True,
+)
+def points_outstanding(at: datetime, scope: Scope) -> Value:
+    wallets = Wallet.objects.with_points()
+    return Value(wallets.aggregate(sum=Sum("balance"))["sum"] or 0, n=wallets.count())
+
+
+@metrics.metric(
+    "coverage",
+    # Translators: 兑付保障率
+    name=_("Coverage"),
+    definition=_("Money in custody divided by all points and all floats. Below 100% it would not be honest."),
+    formula="custody / (points in wallets + floats)",
+    numerator="money in custody",
+    denominator="points in wallets + floats",
+    window="now",
+    unit="ratio",
+    url="admin:points_account_changelist",
+    is_alliance_wide=True,
+)
+def coverage(at: datetime, scope: Scope) -> Value:
+    custody = Account.objects.filter(kind=Account.Kind.CUSTODY).aggregate(sum=Sum("balance"))["sum"] or 0
+    floats = float_total(at, scope).value or 0
+    held = points_outstanding(at, scope).value or 0
+    owed = int(floats) + int(held)
+    return Value(-custody / owed if owed else None, numerator=-custody, denominator=owed)
+
+
+@panels.panel(
+    "bank_lines_waiting",
+    # Translators: 待认领的银行流水
+    title=_("Bank lines that belong to nobody yet"),
+    permission="book.view",
+    position=20,
+    more="admin:points_bankline_changelist",
+    needs_top=True,
+)
+def bank_lines_waiting(at: datetime, scope: Scope) -> Sequence[panels.Row]:
+    lines = BankLine.objects.waiting().order_by("received_at", "pk")[:6]
+    return [
+        panels.Row(
+            text=f"{line.payer or line.bank} · {line.memo or line.serial}",
+            url=reverse("admin:points_bankline_change", args=(line.pk,)),
+            right=f"¥{yuan(line.amount_fen)}",
+        )
+        for line in lines
+    ]

@@ -1,0 +1,68 @@
+"""Why the book says no. One place, because one call of the book can answer with any of them."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from alliance.refusals import Refused, declare
+
+KEY_REUSED = declare(
+    "key_reused", 422, _("This request key was used for something else before. Send the request with a new key.")
+)
+WALLET_UNKNOWN = declare("wallet_unknown", 404, _("There is no such wallet. Identify the member again."))
+WALLET_FROZEN = declare("wallet_frozen", 409, _("This wallet is frozen. The member can unfreeze it in the app."))
+POINTS_SHORT = declare(
+    "points_short", 409, _("There are only %(available)s points to spend. Lower the points and use a new request key.")
+)
+SPEND_SHARE_EXCEEDED = declare(
+    "spend_share_exceeded", 422, _("At most %(most)s points can pay for this bill. Lower the points.")
+)
+SALE_UNKNOWN = declare("sale_unknown", 404, _("There is no such sale at this outlet."))
+ALREADY_VOID = declare("already_void", 409, _("This sale is void already."))
+VOID_TOO_LATE = declare(
+    "void_too_late", 409, _("A sale can be voided for ten minutes. It is too late now; make it a return.")
+)
+VOID_POINTS_GONE = declare(
+    "void_points_gone",
+    409,
+    _("%(short)s of the points earned with this sale are spent already, so it cannot be voided."),
+)
+TERMS_MISSING = declare(
+    "terms_missing", 409, _("This merchant has no agreement in force at that time. Ask the service centre.")
+)
+IN_PROGRESS = declare(
+    "in_progress", 409, _("The same request is still being worked on. Send it again in a moment, with the same key.")
+)
+FLOAT_EXHAUSTED = declare(
+    "float_exhausted", 409, _("The float is too small for the %(needed)s fen of this sale. Top it up first.")
+)
+FUNDER_SHORT = declare(
+    "funder_short", 409, _("The funder has less than %(needed)s fen. Choose another one or top it up.")
+)
+BANK_LINE_UNKNOWN = declare("bank_line_unknown", 404, _("There is no such bank line."))
+BANK_LINE_ALLOTTED = declare("bank_line_allotted", 409, _("This bank line is allotted already."))
+BANK_LINE_DIFFERS = declare(
+    "bank_line_differs", 409, _("The bank gave this serial number before, with another amount. Ask the bank.")
+)
+
+BOOKED, WITHOUT_POINTS, SHORT, FROZEN, UNKNOWN, REUSED, NO_SALE, VOID_ALREADY, LATE, GONE, FUNDER = range(11)
+
+_BY_STATUS = {
+    WITHOUT_POINTS: FLOAT_EXHAUSTED,
+    SHORT: POINTS_SHORT,
+    FROZEN: WALLET_FROZEN,
+    UNKNOWN: WALLET_UNKNOWN,
+    REUSED: KEY_REUSED,
+    NO_SALE: SALE_UNKNOWN,
+    VOID_ALREADY: ALREADY_VOID,
+    LATE: VOID_TOO_LATE,
+    GONE: VOID_POINTS_GONE,
+    FUNDER: FUNDER_SHORT,
+}
+_FACT = {WITHOUT_POINTS: "needed", SHORT: "available", GONE: "short", FUNDER: "needed"}
+
+
+def refusal_of(status: int, figure: int | None) -> Refused:
+    """Return the exception for a status of the posting functions (docs/ledger.md lists them)."""
+    facts = {_FACT[status]: figure or 0} if status in _FACT else {}
+    return _BY_STATUS[status](**facts)

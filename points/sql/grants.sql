@@ -1,0 +1,45 @@
+-- What the application's role may do in the book: read everything, write history through the functions only.
+-- {role} is replaced by `manage.py grants`; every other floor's tables are the application's own.
+GRANT USAGE ON SCHEMA public TO {role};
+REVOKE CREATE ON SCHEMA public FROM PUBLIC, {role};
+DO $$
+DECLARE
+  t record;
+BEGIN
+  FOR t IN SELECT c.oid::regclass AS name, c.relname, c.relkind FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
+      AND c.relkind IN ('r', 'p', 'v', 'S') AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE') LOOP
+    IF t.relkind = 'S' THEN
+      EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, {role}', t.name);
+      IF t.relname NOT IN ('points_account_id', 'points_transfer_id') THEN EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %s TO {role}', t.name); END IF;
+    ELSE
+      EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, {role}', t.name);
+      EXECUTE format('GRANT SELECT ON %s TO {role}', t.name);
+      IF t.relname NOT LIKE 'points\_%' AND t.relname <> 'django_migrations' THEN
+        EXECUTE format('GRANT INSERT ON %s TO {role}', t.name);
+        IF t.relname <> 'alliance_event' THEN EXECUTE format('GRANT UPDATE, DELETE ON %s TO {role}', t.name); END IF;
+      END IF;
+    END IF;
+  END LOOP;
+END $$;
+-- Not history: who finds a wallet, what an agreement says, a wallet's tier.
+GRANT INSERT, UPDATE (ends_at) ON points_handle TO {role};
+GRANT INSERT, UPDATE (code_secret, code_step, pin_hash, pin_tries, pin_locked_until) ON points_pass TO {role};
+GRANT INSERT, UPDATE (valid_to) ON points_terms TO {role};
+GRANT UPDATE (tier, frozen_at) ON points_wallet TO {role};
+GRANT UPDATE (title) ON points_account TO {role};
+GRANT EXECUTE ON FUNCTION
+  points_post(smallint, bigint, text, uuid[], uuid[], bigint[], bigint[], bigint[], timestamptz[], integer[], integer[], integer[], text[], timestamptz, boolean, boolean),
+  points_void(smallint, bigint, text, uuid, uuid, bigint, bigint, timestamptz, timestamptz),
+  points_adjust(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, date, timestamptz, timestamptz),
+  points_receive(text, text, text, bigint, date, text, text, text, timestamptz, timestamptz),
+  points_allot(bigint, bigint, text, timestamptz, timestamptz),
+  points_open_wallets(integer, timestamptz, smallint),
+  points_open_account(smallint, bigint, text, bigint, timestamptz),
+  points_open_rest(bigint, bigint, timestamptz),
+  points_mature(smallint, date, integer),
+  points_expire(smallint, date, integer, timestamptz),
+  points_close(date, bigint[], timestamptz),
+  points_rollup(),
+  points_balance_as_of(bigint, timestamptz),
+  points_make_partitions(date, date)
+TO {role};

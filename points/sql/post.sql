@@ -1,0 +1,404 @@
+-- Posting. One function for one bill and for many: p_* are arrays of equal length, one element per bill, in the order
+-- in which they happened; a batch decides exactly as the same bills one after another would.
+--
+-- Locks, always in this order: wallets ascending → keys ascending (by inserting them) → floats ascending. Lots belong to
+-- their locked wallet. A float that is plenty is taken last, in the same statement order, so that it is held for one
+-- commit only; if it turns out too small after all, the call fails with 40001 and is repeated with p_patient.
+-- A twin with the same key waits at the wallet (or, naming another wallet, at the key: 23505, repeated) and then reads the answer.
+--
+-- Status: 0 booked, 1 booked without points (float), 2 points short, 3 frozen, 4 unknown wallet, 5 key reused.
+CREATE TYPE points_line AS (
+  key uuid, body uuid, wallet bigint, outlet bigint, event_at timestamptz, paid integer, eligible integer, spend integer, reference text,
+  terms bigint, float_id bigint, proceeds bigint, fee_rest bigint, rest_id bigint,
+  rate integer, member integer, spend_fee_bps integer, rebate integer, points integer, fee integer,
+  booked_on date, promised date, matures date, expires date, due date, float_balance bigint, base timestamptz, ahead integer,
+  -- set when the decision is made
+  status smallint, earn_id bigint, spend_id bigint, seq bigint, at timestamptz, balance bigint, pending bigint, free bigint, is_last boolean, ord integer
+);
+
+-- The time of booking: the clock after the lock, or p_now for the owner (town, replay, tests).
+CREATE FUNCTION points_clock(p_now timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$
+BEGIN
+  IF p_now IS NULL THEN RETURN clock_timestamp(); END IF;
+  IF NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
+    RAISE EXCEPTION 'only the owner may choose the time of booking' USING ERRCODE = '42501';
+  END IF;
+  RETURN p_now;
+END $$;
+
+CREATE FUNCTION points_post(
+  p_caller_kind smallint, p_caller_id bigint, p_actor text,
+  p_key uuid[], p_body uuid[], p_wallet bigint[], p_outlet bigint[], p_rest bigint[], p_event timestamptz[],
+  p_paid integer[], p_eligible integer[], p_spend integer[], p_reference text[],
+  p_now timestamptz DEFAULT NULL, p_at_event boolean DEFAULT false, p_patient boolean DEFAULT false
+) RETURNS TABLE (ord integer, status smallint, replayed boolean, sale_id bigint, booked_at timestamptz, points integer, spent integer, rest integer,
+  balance_after bigint, available_after bigint, figure bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+  mature CONSTANT date := '2000-01-01';
+  n integer := cardinality(p_key);
+  t record; w record; k record; r record; l points_line;
+  ts timestamptz; today date; day date; promised date; matures date; expires date; due date; is_late boolean;
+  rebate integer; pts integer; rst integer; fee integer; spd integer; st smallint; left_over bigint; x bigint;
+  jid bigint; eid bigint; at timestamptz; bal bigint; pend bigint; sq bigint; fig bigint;
+  w_ids bigint[]; w_bal bigint[]; w_pend bigint[]; w_free bigint[]; w_seq bigint[]; w_last timestamptz[]; w_frozen boolean[];
+  lines points_line[]; sts smallint[]; figs bigint[]; bals bigint[]; frees bigint[]; f_ids bigint[]; f_need bigint[]; f_bal bigint[]; mixed bigint[];
+  spends boolean; plain boolean; exact boolean := false; waits boolean; wi integer; fi integer;
+BEGIN
+  IF n IS NULL OR n = 0 THEN RETURN; END IF;
+  IF p_caller_kind IS NULL OR p_caller_id IS NULL OR p_actor IS NULL OR length(p_actor) > 40 THEN
+    RAISE EXCEPTION 'no caller' USING ERRCODE = '22023';
+  END IF;
+  IF p_at_event AND p_now IS NULL THEN RAISE EXCEPTION 'at_event needs now' USING ERRCODE = '22023'; END IF;
+
+  ---------------------------------------------------------------------------------------------- one bill
+  IF n = 1 THEN
+    SELECT terms.*, f.closed_on, f.balance AS float_balance INTO t
+      FROM points_account a JOIN points_terms terms ON terms.id = a.terms_id JOIN points_account f ON f.id = terms.float_id
+      WHERE a.id = p_rest[1] AND a.kind = 5;
+    spd := p_spend[1];
+    IF t.id IS NULL OR p_paid[1] IS NULL OR p_eligible[1] IS NULL OR spd IS NULL OR p_event[1] IS NULL OR p_outlet[1] IS NULL OR p_wallet[1] IS NULL
+       OR p_paid[1] NOT BETWEEN 0 AND 1000000000 OR spd NOT BETWEEN 0 AND 1000000000 OR p_paid[1] + spd = 0 OR p_eligible[1] NOT BETWEEN 0 AND p_paid[1]
+       OR spd::bigint * 10000 > (p_paid[1]::bigint + spd) * t.spend_share_bps THEN
+      RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023';
+    END IF;
+    rebate := (p_eligible[1]::bigint * t.rate_bps + 5000) / 10000;
+    pts := rebate::bigint * t.member_bps / 10000;
+    rst := rebate - pts;
+    fee := spd::bigint * t.spend_fee_bps / 10000;
+    -- 1 the wallet
+    SELECT z.balance, z.pending, z.balance - z.pending - z.held AS free, z.seq, z.last_at, z.frozen_at IS NOT NULL AS frozen INTO w
+      FROM points_wallet z WHERE z.id = p_wallet[1] FOR NO KEY UPDATE;
+    ts := points_clock(CASE WHEN p_at_event THEN p_event[1] ELSE p_now END);
+    -- 2 the key, in a new snapshot
+    SELECT * INTO k FROM points_key z WHERE z.caller_kind = p_caller_kind AND z.caller_id = p_caller_id AND z.key = p_key[1];
+    ord := 1;
+    IF k.key IS NOT NULL THEN
+      IF k.body <> p_body[1] OR k.wallet_id <> p_wallet[1] THEN status := 5; replayed := false; RETURN NEXT; RETURN; END IF;
+      status := k.status; replayed := true; sale_id := k.sale_id; booked_at := k.booked_at; points := k.points; spent := k.spent; rest := k.rest;
+      balance_after := k.balance_after; available_after := k.available_after; figure := k.figure;
+      RETURN NEXT; RETURN;
+    END IF;
+    -- 3 the decision
+    st := CASE WHEN w.seq IS NULL THEN 4 WHEN w.frozen THEN 3 WHEN spd > w.free THEN 2 ELSE 0 END;
+    fig := CASE WHEN st = 2 THEN w.free END;
+    is_late := false;
+    IF st = 0 AND rebate > 0 THEN
+      is_late := NOT p_patient AND t.float_balance >= 4 * rebate::bigint;
+      IF NOT is_late THEN
+        UPDATE points_account SET balance = balance - rebate WHERE id = t.float_id AND balance >= rebate;
+        IF NOT FOUND THEN st := 1; fig := rebate; pts := 0; rst := 0; END IF;
+      END IF;
+    END IF;
+    IF st > 1 THEN
+      bal := CASE WHEN st = 2 THEN w.balance END;
+      INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, balance_after, available_after, figure, status)
+        VALUES (p_caller_kind, p_caller_id, p_key[1], p_body[1], p_wallet[1], bal, fig, fig, st);
+      status := st; replayed := false; points := 0; spent := 0; rest := 0; balance_after := bal; available_after := fig; figure := fig;
+      RETURN NEXT; RETURN;
+    END IF;
+    -- 4 the writing
+    day := (p_event[1] AT TIME ZONE 'Asia/Shanghai')::date;
+    today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
+    jid := nextval('points_transfer_id');
+    at := greatest(ts, w.last_at + interval '1 microsecond');
+    booked_at := at;
+    bal := w.balance; pend := w.pending; sq := w.seq;
+    expires := (date_trunc('quarter', day + interval '24 months') + interval '3 months - 1 day')::date;
+    promised := day + t.matures_days;
+    day := greatest(least(day, today), t.closed_on + 1);
+    due := day + t.holdback_days;
+    eid := jid;
+    IF spd > 0 THEN
+      bal := bal - spd; sq := sq + 1;
+      INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
+          debit_id, credit_id, points, rest_id, rest, due_on, balance_after)
+        VALUES ((p_wallet[1] % 64)::smallint, p_wallet[1], at, sq, jid, jid, 2, p_event[1], day, p_outlet[1], p_actor,
+          p_wallet[1], t.proceeds_id, spd - fee, CASE WHEN fee > 0 THEN t.fee_rest_id END, fee, due, bal);
+      -- lots: begin
+      left_over := spd;
+      FOR r IN SELECT z.ctid AS tid, z.remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
+          WHERE z.bucket = (p_wallet[1] % 64)::smallint AND z.wallet_id = p_wallet[1] AND z.matures_on = mature AND z.remaining > 0
+          ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
+        x := least(left_over, r.remaining);
+        UPDATE points_lot SET remaining = remaining - x WHERE ctid = r.tid;
+        INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
+          VALUES ((p_wallet[1] % 64)::smallint, p_wallet[1], at, jid, r.lapses_on, r.funder_id, r.expires_on, x);
+        left_over := left_over - x;
+        EXIT WHEN left_over = 0;
+      END LOOP;
+      IF left_over > 0 THEN RAISE EXCEPTION 'wallet % has fewer points in its lots than in its balance', p_wallet[1]; END IF;
+      -- lots: end
+    END IF;
+    IF pts + rst > 0 THEN
+      IF spd > 0 THEN eid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; END IF;
+      bal := bal + pts; sq := sq + 1;
+      IF promised > today THEN pend := pend + pts; matures := promised; ELSE matures := mature; END IF;
+      INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
+          debit_id, credit_id, points, rest_id, rest, matures_on, expires_on, due_on, balance_after)
+        VALUES ((p_wallet[1] % 64)::smallint, p_wallet[1], at, sq, eid, jid, 1, p_event[1], day, p_outlet[1], p_actor,
+          t.float_id, p_wallet[1], pts, CASE WHEN rst > 0 THEN p_rest[1] END, rst, promised, expires, due, bal);
+      -- lots: begin
+      IF pts > 0 THEN
+        INSERT INTO points_lot AS z (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on, earned, remaining)
+          VALUES ((p_wallet[1] % 64)::smallint, p_wallet[1], matures, expires, t.float_id, expires, pts, pts)
+          ON CONFLICT (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on)
+          DO UPDATE SET earned = z.earned + excluded.earned, remaining = z.remaining + excluded.remaining, is_open = true;
+      END IF;
+      -- lots: end
+    END IF;
+    IF sq > w.seq THEN
+      UPDATE points_wallet SET balance = bal, pending = pend, seq = sq, last_at = at WHERE id = p_wallet[1];
+    END IF;
+    INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
+        rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
+      VALUES (p_outlet[1], booked_at, jid, p_wallet[1], t.float_id, t.id, p_event[1], day, p_paid[1] + spd, p_paid[1], p_eligible[1],
+        rebate, pts, rst, spd, fee, t.rate_bps, t.member_bps, t.spend_fee_bps, 1, st, p_actor, coalesce(p_reference[1], ''));
+    x := w.free + spd * -1 + (bal - w.balance + spd) - (pend - w.pending);
+    INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, sale_id, booked_at, balance_after, available_after, figure, points, spent, rest, status)
+      VALUES (p_caller_kind, p_caller_id, p_key[1], p_body[1], p_wallet[1], jid, booked_at, bal, x, fig, pts, spd, rst, st);
+    -- 5 the float, when it was plenty
+    IF is_late THEN
+      UPDATE points_account SET balance = balance - rebate WHERE id = t.float_id AND balance >= rebate;
+      IF NOT FOUND THEN RAISE EXCEPTION 'float % ran short meanwhile', t.float_id USING ERRCODE = '40001'; END IF;
+    END IF;
+    status := st; replayed := false; sale_id := jid; points := pts; spent := spd; rest := rst;
+    balance_after := bal; available_after := x; figure := fig;
+    RETURN NEXT; RETURN;
+  END IF;
+
+  ---------------------------------------------------------------------------------------------- many bills
+  IF n <> cardinality(p_body) OR n <> cardinality(p_wallet) OR n <> cardinality(p_outlet) OR n <> cardinality(p_rest) OR n <> cardinality(p_event)
+     OR n <> cardinality(p_paid) OR n <> cardinality(p_eligible) OR n <> cardinality(p_spend) OR n <> cardinality(p_reference) THEN
+    RAISE EXCEPTION 'arrays of different length' USING ERRCODE = '22023';
+  END IF;
+  -- 1 the wallets
+  SELECT array_agg(s.id), array_agg(s.balance), array_agg(s.pending), array_agg(s.free), array_agg(s.seq), array_agg(s.last_at), array_agg(s.frozen)
+    INTO w_ids, w_bal, w_pend, w_free, w_seq, w_last, w_frozen
+    FROM (SELECT z.id, z.balance, z.pending, z.balance - z.pending - z.held AS free, z.seq, z.last_at, z.frozen_at IS NOT NULL AS frozen
+      FROM points_wallet z WHERE z.id = ANY (p_wallet) ORDER BY z.id FOR NO KEY UPDATE) s;
+  ts := points_clock(p_now);
+  -- 2 keys, terms and what each bill comes to, in a new snapshot. LATERAL … LIMIT 1 pins index probes (a test keeps it).
+  SELECT array_agg(q.line), array_agg(q.st), bool_or(q.st = 0 AND q.spend > 0), bool_and(q.st = 0), bool_and(q.fits OR q.st <> 0)
+    INTO lines, sts, spends, plain, is_late
+    FROM (
+      SELECT ROW(u.key, u.body, u.wallet, u.outlet, u.event_at, u.paid, u.eligible, u.spend, coalesce(u.reference, ''),
+          u.terms, u.float_id, u.proceeds, u.fee_rest, u.rest_id, u.rate, u.member, u.spend_fee_bps,
+          u.rebate, u.rebate * u.member / 10000, u.spend::bigint * u.spend_fee_bps / 10000,
+          u.booked_on, u.day + u.matures_days, CASE WHEN u.day + u.matures_days > (u.base AT TIME ZONE 'Asia/Shanghai')::date THEN u.day + u.matures_days ELSE mature END,
+          (date_trunc('quarter', u.day + interval '24 months') + interval '3 months - 1 day')::date, u.booked_on + u.holdback_days, u.float_balance, u.base,
+          NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, u.o)::points_line AS line,
+        (CASE WHEN u.known THEN CASE WHEN u.same THEN 10 ELSE 5 END
+              WHEN u.first_o < u.o THEN CASE WHEN u.first_body = u.body AND u.first_wallet = u.wallet THEN 11 ELSE 5 END
+              WHEN u.frozen IS NULL THEN 4 WHEN u.frozen THEN 3 ELSE 0 END)::smallint AS st,
+        u.spend,
+        coalesce(u.terms IS NOT NULL AND u.paid BETWEEN 0 AND 1000000000 AND u.spend BETWEEN 0 AND 1000000000 AND u.paid + u.spend > 0
+          AND u.eligible BETWEEN 0 AND u.paid AND u.spend::bigint * 10000 <= (u.paid::bigint + u.spend) * u.spend_share_bps
+          AND u.event_at IS NOT NULL AND u.outlet IS NOT NULL, false) AS fits
+      FROM (
+        SELECT q.*, (q.o)::integer AS ordinal, z.key IS NOT NULL AS known, z.body = q.body AND z.wallet_id = q.wallet AS same, v.frozen,
+          first_value(q.o) OVER same_key AS first_o, first_value(q.body) OVER same_key AS first_body, first_value(q.wallet) OVER same_key AS first_wallet,
+          t.id AS terms, t.float_id, t.proceeds_id AS proceeds, t.fee_rest_id AS fee_rest, t.rate_bps AS rate, t.member_bps AS member, t.spend_fee_bps,
+          t.spend_share_bps, t.matures_days, t.holdback_days, f.balance AS float_balance,
+          (q.eligible::bigint * t.rate_bps + 5000) / 10000 AS rebate, d.day, d.base,
+          greatest(least(d.day, (d.base AT TIME ZONE 'Asia/Shanghai')::date), f.closed_on + 1) AS booked_on
+        FROM unnest(p_key, p_body, p_wallet, p_outlet, p_rest, p_event, p_paid, p_eligible, p_spend, p_reference) WITH ORDINALITY
+            AS q(key, body, wallet, outlet, rest_id, event_at, paid, eligible, spend, reference, o)
+        CROSS JOIN LATERAL (SELECT (q.event_at AT TIME ZONE 'Asia/Shanghai')::date AS day, CASE WHEN p_at_event THEN q.event_at ELSE ts END AS base) d
+        LEFT JOIN unnest(w_ids, w_frozen) AS v(id, frozen) ON v.id = q.wallet
+        LEFT JOIN LATERAL (SELECT y.key, y.body, y.wallet_id FROM points_key y
+          WHERE y.caller_kind = p_caller_kind AND y.caller_id = p_caller_id AND y.key = q.key LIMIT 1) z ON true
+        LEFT JOIN LATERAL (SELECT y.terms_id FROM points_account y WHERE y.id = q.rest_id AND y.kind = 5 LIMIT 1) a ON true
+        LEFT JOIN LATERAL (SELECT y.* FROM points_terms y WHERE y.id = a.terms_id LIMIT 1) t ON true
+        LEFT JOIN LATERAL (SELECT y.balance, y.closed_on FROM points_account y WHERE y.id = t.float_id LIMIT 1) f ON true
+        WINDOW same_key AS (PARTITION BY q.key ORDER BY q.o)
+      ) u ORDER BY u.o) q;
+  IF NOT is_late THEN RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023'; END IF;
+  -- 3 the decision: all of it at once when no wallet dips and no float runs short on the way, else bill by bill
+  IF spends THEN
+    exact := EXISTS (SELECT FROM (
+      SELECT b.spend, v.free + sum(b.net) OVER (PARTITION BY b.wallet ORDER BY b.o) - b.net AS before
+        FROM (SELECT u.wallet, u.spend, u.ord AS o, CASE WHEN u.matures = mature THEN u.points ELSE 0 END - u.spend AS net
+          FROM unnest(lines) u WHERE sts[u.ord] = 0) b
+        JOIN unnest(w_ids, w_free) AS v(id, free) ON v.id = b.wallet) z WHERE z.spend > z.before);
+  END IF;
+  SELECT array_agg(z.float_id), array_agg(z.need), array_agg(z.balance), coalesce(bool_or(z.need * 4 > z.balance), false)
+    INTO f_ids, f_need, f_bal, waits
+    FROM (SELECT u.float_id, sum(u.rebate)::bigint AS need, max(u.float_balance) AS balance
+      FROM unnest(lines) u WHERE u.rebate > 0 AND sts[u.ord] = 0 GROUP BY u.float_id ORDER BY u.float_id) z;
+  waits := waits OR p_patient;
+  IF waits AND f_ids IS NOT NULL THEN
+    SELECT array_agg(s.balance) INTO f_bal FROM (SELECT z.balance FROM points_account z WHERE z.id = ANY (f_ids) ORDER BY z.id FOR NO KEY UPDATE) s;
+    exact := exact OR EXISTS (SELECT FROM unnest(f_need, f_bal) AS z(need, balance) WHERE z.need > z.balance);
+  END IF;
+  figs := array_fill(NULL::bigint, ARRAY[n]);
+  bals := figs; frees := figs;
+  IF exact THEN
+    DECLARE
+      run_bal bigint[] := w_bal; run_free bigint[] := w_free;
+    BEGIN
+      FOR i IN 1 .. n LOOP
+        CONTINUE WHEN sts[i] <> 0;
+        l := lines[i];
+        wi := array_position(w_ids, l.wallet);
+        IF l.spend > run_free[wi] THEN
+          sts[i] := 2; figs[i] := run_free[wi]; frees[i] := run_free[wi]; bals[i] := run_bal[wi]; plain := false;
+          CONTINUE;
+        END IF;
+        run_free[wi] := run_free[wi] - l.spend; run_bal[wi] := run_bal[wi] - l.spend;
+        IF l.rebate > 0 THEN
+          fi := array_position(f_ids, l.float_id);
+          IF f_bal[fi] >= l.rebate THEN
+            f_bal[fi] := f_bal[fi] - l.rebate;
+            run_bal[wi] := run_bal[wi] + l.points;
+            IF l.matures = mature THEN run_free[wi] := run_free[wi] + l.points; END IF;
+          ELSE
+            sts[i] := 1; figs[i] := l.rebate;
+          END IF;
+        END IF;
+      END LOOP;
+    END;
+    SELECT array_agg(z.float_id), array_agg(z.need) INTO f_ids, f_need
+      FROM (SELECT u.float_id, sum(u.rebate)::bigint AS need FROM unnest(lines) u WHERE u.rebate > 0 AND sts[u.ord] = 0 GROUP BY u.float_id ORDER BY u.float_id) z;
+  END IF;
+  -- 4 the writing. First everything that the rows need to know, once.
+  SELECT array_agg(ROW(z.key, z.body, z.wallet, z.outlet, z.event_at, z.paid, z.eligible, z.spend, z.reference,
+      z.terms, z.float_id, z.proceeds, z.fee_rest, z.rest_id, z.rate, z.member, z.spend_fee_bps, z.rebate, z.got, z.fee,
+      z.booked_on, z.promised, z.matures, z.expires, z.due, NULL, z.base, z.ahead, z.st, z.eid, z.jid, z.seq0 + z.ahead,
+      greatest(z.last_at + interval '1 microsecond', z.floor_at, CASE WHEN z.legs = 0 THEN z.base END) + z.ahead * interval '1 microsecond',
+      z.balance, z.pending, z.free, z.is_last, z.ord)::points_line)
+    INTO lines
+    FROM (
+      SELECT y.*, max(CASE WHEN y.legs > 0 THEN y.base - y.ahead * interval '1 microsecond' END) OVER (PARTITION BY y.wallet ORDER BY y.ord) AS floor_at
+      FROM (
+        SELECT c.key, c.body, c.wallet, c.outlet, c.event_at, c.paid, c.eligible, c.spend, c.reference, c.terms, c.float_id, c.proceeds, c.fee_rest, c.rest_id,
+          c.rate, c.member, c.spend_fee_bps, c.rebate, c.fee, c.booked_on, c.promised, c.matures, c.expires, c.due, c.base, c.ord, c.st, c.got, c.legs, c.jid,
+          CASE WHEN c.legs = 2 THEN nextval('points_transfer_id') ELSE c.jid END AS eid,
+          v.seq AS seq0, v.last_at, (sum(c.legs) OVER mine - c.legs)::integer AS ahead,
+          (v.balance + sum(c.got - c.spend) OVER mine)::bigint AS balance,
+          (v.pending + sum(c.later) OVER mine)::bigint AS pending,
+          (v.free + sum(c.got - c.later - c.spend) OVER mine)::bigint AS free,
+          lead(c.ord) OVER mine IS NULL AS is_last
+        FROM (SELECT u.*, sts[u.ord] AS st, nextval('points_transfer_id') AS jid,
+            CASE WHEN sts[u.ord] = 0 THEN u.points ELSE 0 END AS got,
+            CASE WHEN sts[u.ord] = 0 AND u.matures <> mature THEN u.points ELSE 0 END AS later,
+            (u.spend > 0)::integer + (sts[u.ord] = 0 AND u.rebate > 0)::integer AS legs
+          FROM unnest(lines) u WHERE sts[u.ord] IN (0, 1)) c
+        JOIN unnest(w_ids, w_bal, w_pend, w_free, w_seq, w_last) AS v(id, balance, pending, free, seq, last_at) ON v.id = c.wallet
+        WINDOW mine AS (PARTITION BY c.wallet ORDER BY c.ord)
+      ) y
+    ) z;
+  -- lots: begin
+  IF spends THEN
+    -- Earned and spent again inside this batch: such a wallet's lots are drawn bill by bill.
+    SELECT coalesce(array_agg(z.wallet), '{}') INTO mixed FROM (
+      SELECT u.wallet FROM unnest(lines) u GROUP BY u.wallet
+      HAVING min(u.ord) FILTER (WHERE u.points > 0 AND u.matures = mature) < max(u.ord) FILTER (WHERE u.spend > 0)) z;
+    WITH s AS MATERIALIZED (
+        SELECT u.wallet, u.spend_id, u.at, sum(u.spend) OVER mine AS hi, sum(u.spend) OVER mine - u.spend AS lo
+        FROM unnest(lines) u WHERE u.spend > 0 AND u.wallet <> ALL (mixed) WINDOW mine AS (PARTITION BY u.wallet ORDER BY u.ord)),
+      v AS (SELECT s.wallet, max(s.hi) AS total FROM s GROUP BY s.wallet),
+      c AS MATERIALIZED (
+        SELECT v.wallet, z.tid, z.lapses_on, z.funder_id, z.expires_on, z.hi, z.hi - z.remaining AS lo
+        FROM v CROSS JOIN LATERAL (
+          SELECT y.ctid AS tid, y.lapses_on, y.funder_id, y.expires_on, y.remaining, sum(y.remaining) OVER (ORDER BY y.lapses_on, y.funder_id, y.expires_on) AS hi
+          FROM points_lot y WHERE y.bucket = (v.wallet % 64)::smallint AND y.wallet_id = v.wallet AND y.matures_on = mature AND y.remaining > 0
+          OFFSET 0) z
+        WHERE z.hi - z.remaining < v.total),
+      u AS MATERIALIZED (
+        SELECT s.wallet, s.spend_id, s.at, c.tid, c.lapses_on, c.funder_id, c.expires_on, (least(s.hi, c.hi) - greatest(s.lo, c.lo))::bigint AS points
+        FROM s JOIN c ON c.wallet = s.wallet AND c.lo < s.hi AND s.lo < c.hi),
+      i AS (INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
+        SELECT (u.wallet % 64)::smallint, u.wallet, u.at, u.spend_id, u.lapses_on, u.funder_id, u.expires_on, u.points FROM u),
+      d AS (UPDATE points_lot y SET remaining = y.remaining - g.points
+        FROM (SELECT u.tid, sum(u.points)::bigint AS points FROM u GROUP BY u.tid) g WHERE y.ctid = g.tid)
+    SELECT coalesce((SELECT sum(v.total) FROM v), 0) - coalesce(sum(u.points), 0) INTO left_over FROM u;
+    IF left_over <> 0 THEN RAISE EXCEPTION 'a wallet has fewer points in its lots than in its balance'; END IF;
+    IF mixed <> '{}' THEN PERFORM points_draw_in_order(lines, mixed); END IF;
+  ELSE
+    mixed := '{}';
+  END IF;
+  INSERT INTO points_lot AS z (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on, earned, remaining)
+    SELECT (u.wallet % 64)::smallint, u.wallet, u.matures, u.expires, u.float_id, u.expires, sum(u.points), sum(u.points)
+      FROM unnest(lines) u WHERE u.points > 0 AND u.wallet <> ALL (mixed) GROUP BY u.wallet, u.matures, u.expires, u.float_id
+    ON CONFLICT (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on)
+    DO UPDATE SET earned = z.earned + excluded.earned, remaining = z.remaining + excluded.remaining, is_open = true;
+  -- lots: end
+  RETURN QUERY
+  WITH y AS MATERIALIZED (SELECT * FROM unnest(lines)),
+  a AS (INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
+      debit_id, credit_id, points, rest_id, rest, matures_on, expires_on, due_on, balance_after)
+    SELECT (y.wallet % 64)::smallint, y.wallet, y.at, y.seq + 1, y.spend_id, y.spend_id, 2, y.event_at, y.booked_on, y.outlet, p_actor,
+        y.wallet, y.proceeds, y.spend - y.fee, CASE WHEN y.fee > 0 THEN y.fee_rest END, y.fee, NULL, NULL, y.due, y.balance - y.points
+      FROM y WHERE y.spend > 0
+    UNION ALL
+    SELECT (y.wallet % 64)::smallint, y.wallet, y.at + CASE WHEN y.spend > 0 THEN interval '1 microsecond' ELSE interval '0' END,
+        y.seq + CASE WHEN y.spend > 0 THEN 2 ELSE 1 END, y.earn_id, y.spend_id, 1, y.event_at, y.booked_on, y.outlet, p_actor,
+        y.float_id, y.wallet, y.points, CASE WHEN y.rebate > y.points THEN y.rest_id END, y.rebate - y.points, y.promised, y.expires, y.due, y.balance
+      FROM y WHERE y.status = 0 AND y.rebate > 0),
+  b AS (INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
+      rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
+    SELECT y.outlet, y.at, y.spend_id, y.wallet, y.float_id, y.terms, y.event_at, y.booked_on, y.paid + y.spend, y.paid, y.eligible,
+      y.rebate, y.points, CASE WHEN y.status = 0 THEN y.rebate - y.points ELSE 0 END, y.spend, y.fee, y.rate, y.member, y.spend_fee_bps, 1, y.status,
+      p_actor, y.reference FROM y),
+  c AS (INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, sale_id, booked_at, balance_after, available_after, figure, points, spent, rest, status)
+    SELECT p_caller_kind, p_caller_id, g.* FROM (
+      SELECT y.key, y.body, y.wallet, y.spend_id, y.at, y.balance, y.free, CASE WHEN y.status = 1 THEN y.rebate::bigint END, y.points, y.spend,
+        CASE WHEN y.status = 0 THEN y.rebate - y.points ELSE 0 END, y.status FROM y
+      UNION ALL
+      SELECT p_key[s.o], p_body[s.o], p_wallet[s.o], NULL, NULL, bals[s.o], frees[s.o], figs[s.o], 0, 0, 0, s.st
+        FROM unnest(sts) WITH ORDINALITY AS s(st, o) WHERE NOT plain AND s.st IN (2, 3, 4)
+      ORDER BY 1) g),
+  d AS (UPDATE points_wallet z SET balance = y.balance, pending = y.pending,
+      seq = y.seq + (y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer,
+      last_at = y.at + ((y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer - 1) * interval '1 microsecond'
+    FROM y WHERE z.id = y.wallet AND y.is_last AND y.ahead + (y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer > 0)
+  SELECT y.ord, y.status, false, y.spend_id, y.at, y.points, y.spend, CASE WHEN y.status = 0 THEN y.rebate - y.points ELSE 0 END, y.balance, y.free,
+    CASE WHEN y.status = 1 THEN y.rebate::bigint END FROM y;
+  IF NOT plain THEN
+    RETURN QUERY SELECT s.o::integer, CASE WHEN s.st IN (10, 11) THEN z.status ELSE s.st END, s.st IN (10, 11), z.sale_id, z.booked_at,
+        coalesce(z.points, 0), coalesce(z.spent, 0), coalesce(z.rest, 0), coalesce(z.balance_after, bals[s.o]), coalesce(z.available_after, frees[s.o]),
+        coalesce(z.figure, figs[s.o])
+      FROM unnest(sts) WITH ORDINALITY AS s(st, o)
+      LEFT JOIN LATERAL (SELECT y.* FROM points_key y WHERE s.st IN (10, 11) AND y.caller_kind = p_caller_kind AND y.caller_id = p_caller_id
+        AND y.key = p_key[s.o] LIMIT 1) z ON true
+      WHERE s.st > 1;
+  END IF;
+  -- 5 the floats, last: ascending, and only if they still suffice
+  IF f_ids IS NOT NULL THEN
+    IF NOT waits THEN PERFORM 1 FROM points_account z WHERE z.id = ANY (f_ids) ORDER BY z.id FOR NO KEY UPDATE; END IF;
+    UPDATE points_account z SET balance = z.balance - g.need FROM unnest(f_ids, f_need) AS g(id, need) WHERE z.id = g.id AND z.balance >= g.need;
+    GET DIAGNOSTICS x = ROW_COUNT;
+    IF x <> cardinality(f_ids) THEN RAISE EXCEPTION 'a float ran short meanwhile' USING ERRCODE = '40001'; END IF;
+  END IF;
+END $$;
+
+-- Lots of wallets that earn mature points and spend them again within one batch: in the order of the bills.
+CREATE FUNCTION points_draw_in_order(p_lines points_line[], p_wallets bigint[]) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+  l record; r record; left_over bigint; x bigint;
+BEGIN
+  FOR l IN SELECT u.* FROM unnest(p_lines) u WHERE u.wallet = ANY (p_wallets) ORDER BY u.ord LOOP
+    left_over := l.spend;
+    IF left_over > 0 THEN
+      FOR r IN SELECT z.ctid AS tid, z.remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
+          WHERE z.bucket = (l.wallet % 64)::smallint AND z.wallet_id = l.wallet AND z.matures_on = '2000-01-01' AND z.remaining > 0
+          ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
+        x := least(left_over, r.remaining);
+        UPDATE points_lot SET remaining = remaining - x WHERE ctid = r.tid;
+        INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
+          VALUES ((l.wallet % 64)::smallint, l.wallet, l.at, l.spend_id, r.lapses_on, r.funder_id, r.expires_on, x);
+        left_over := left_over - x;
+        EXIT WHEN left_over = 0;
+      END LOOP;
+      IF left_over > 0 THEN RAISE EXCEPTION 'wallet % has fewer points in its lots than in its balance', l.wallet; END IF;
+    END IF;
+    IF l.points > 0 THEN
+      INSERT INTO points_lot AS z (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on, earned, remaining)
+        VALUES ((l.wallet % 64)::smallint, l.wallet, l.matures, l.expires, l.float_id, l.expires, l.points, l.points)
+        ON CONFLICT (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on)
+        DO UPDATE SET earned = z.earned + excluded.earned, remaining = z.remaining + excluded.remaining, is_open = true;
+    END IF;
+  END LOOP;
+END $$;
