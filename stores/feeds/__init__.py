@@ -1,0 +1,10 @@
+"""Tills' files become sales, stock moves and points: `begin` a run, `take` its baskets, `finish` it.
+
+A feed is checked whole before anything of it is booked (`refusals`), single lines are refused and listed
+(`stores.calc.baskets`), and a run that is killed goes on where it stood.
+"""
+
+from stores.feeds.lanes import Summary, begin, finish, refused_by_reason, summary
+from stores.feeds.taking import Taken, Till, take
+
+__all__ = ["Summary", "Taken", "Till", "begin", "finish", "refused_by_reason", "summary", "take"]

@@ -40,3 +40,21 @@ STORE_UNKNOWN = declare(
     # Translators: 文件里有不认识的门店：%(stores)s。什么都没有入账，请先登记门店。
     _("The feed names stores that are not registered: %(stores)s. Nothing was booked; register them first."),
 )
+BUSY = declare(
+    "feed_busy",
+    409,
+    # Translators: 上一次读取（%(scope)s）还没有读完。请先用同样的选项把它读完。
+    _("The last run of this feed (%(scope)s) is not finished. Finish it first with the same options."),
+)
+DATES_DECIDED = declare(
+    "feed_dates_decided",
+    409,
+    # Translators: 这一年已经按平移 %(days)s 天回放过，日期不能再改。要换日期请用新的状态目录。
+    _("This year was replayed already with its dates moved by %(days)s days. For other dates use another state."),
+)
+WORKER_STOPPED = declare(
+    "feed_worker_stopped",
+    500,
+    # Translators: %(names)s 中途停了，已入账的都在。再运行一次就会接着做。
+    _("%(names)s stopped on the way. What was booked is kept; run the same command again to go on."),
+)

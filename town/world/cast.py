@@ -3,15 +3,6 @@
 from dataclasses import dataclass
 
 PASSWORD = "lianhui-demo-2026"  # noqa: S105 - the demo's, printed by ./run
-# One secret per post, so that a demo's authenticator can be set up from the documents.
-TOTP_SECRETS = {
-    "centre@demo.lianhui": "JBSWY3DPEHPK3PXA",
-    "region@demo.lianhui": "JBSWY3DPEHPK3PXB",
-    "hq@demo.lianhui": "JBSWY3DPEHPK3PXC",
-    "finance@demo.lianhui": "JBSWY3DPEHPK3PXD",
-    "finance2@demo.lianhui": "JBSWY3DPEHPK3PXE",
-    "risk@demo.lianhui": "JBSWY3DPEHPK3PXF",
-}
 PIN = "258369"
 
 

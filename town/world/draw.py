@@ -187,7 +187,7 @@ def _shop(  # noqa: PLR0917
 ) -> Shop:  # fmt: skip
     habit = HABITS[trade]
     return Shop(
-        key, name, short, trade, False, _credit_code(random), outlets[0].place.district % size.centres,
+        key, name, short, trade, False, credit_code(random, CITY_CODE), outlets[0].place.district % size.centres,
         random.choice(habit.rates), habit.matures, phone(next(phones)), phone(next(phones)), pull, outlets, draft,
     )  # fmt: skip
 
@@ -225,6 +225,7 @@ def _unique(name: str, taken: Counter[str]) -> str:
     return name if taken[name] == 1 else f"{name}({taken[name]}店)"
 
 
-def _credit_code(random: Random) -> str:
-    first = f"93{CITY_CODE}" + "".join(random.choices("0123456789ABCDEFGHJKLMNPQRTUWXY", k=9))
+def credit_code(random: Random, city: str) -> str:
+    """Return a well-formed credit code that no licence has: an invented registrar of the county."""
+    first = f"93{city}" + "".join(random.choices("0123456789ABCDEFGHJKLMNPQRTUWXY", k=9))
     return first + creditcode.check_character(first)

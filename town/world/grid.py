@@ -30,6 +30,7 @@ class Place:
     """A point of the map with its address."""
 
     district: int
+    district_name: str
     lng: float
     lat: float
     address: str
@@ -55,7 +56,8 @@ class Grid:
             east, along, street = row * BLOCK_METRES + random.uniform(-6, 6), north, _NORTH_SOUTH[row % 12]
         number = 1 + int(abs(along) / 12) * 2 + (along > 0)
         lng, lat = to_degrees(east, north)
-        return Place(district, lng, lat, f"{self.districts[district]}{street} {number} 号")
+        name = self.districts[district]
+        return Place(district, name, lng, lat, f"{name}{street} {number} 号")
 
 
 def to_degrees(east_metres: float, north_metres: float) -> tuple[float, float]:

@@ -1,0 +1,167 @@
+"""Baskets become sales: the same verb as any till's, in batches, with their lines beside them.
+
+One call is one transaction: sales, lines, refusals and the lane's place are all there or none is. Keys belong to the
+feed, so a basket that is sent twice is booked once; its lines are not written again either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from alliance.actors import Actor
+from points import bills
+from points.bills import Bill, Caller, Outcome, OutletRef
+from points.models import Terms
+from stores.calc.baskets import Basket, Screened
+from stores.feeds import refusals
+from stores.models import Feed, FeedLane, FeedRefusal
+
+_LINE_COLUMNS = "sale_id, line, wallet_id, sold_at, store_id, product_id, quantity, value_fen, discount_fen"
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """Where a store's baskets are booked: its outlet in the book's words, and the terms by time."""
+
+    store_id: int
+    outlet: OutletRef
+    terms: tuple[Terms, ...]
+
+    def terms_at(self, at: datetime) -> Terms | None:
+        return next(
+            (t for t in self.terms if t.valid_from <= at and (t.valid_to is None or at < t.valid_to)), None
+        )
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one call did."""
+
+    baskets: int = 0
+    repeated: int = 0
+    without_points: int = 0
+    lines: int = 0
+    value_fen: int = 0
+    points: int = 0
+    refused_baskets: int = 0
+    refused_lines: int = 0
+
+
+@transaction.atomic
+def take(
+    *,
+    feed: Feed,
+    baskets: Sequence[Screened],
+    tills: Mapping[str, Till],
+    wallets: Mapping[str, int],
+    products: Mapping[str, int],
+    actor: Actor,
+    now: datetime | None = None,
+    lane: FeedLane | None = None,
+) -> Taken:
+    """Book the baskets, in their order, and keep their lines.
+
+    tills by the feed's store number, wallets by its holder number, products by their code in the feed's catalogue.
+    now: only the database's owner may book into the past; each sale is then booked at its own time, never backwards
+    for one wallet. lane: moved to the last row of these baskets.
+    Refuses: feed_store_unknown, terms_missing; a basket that the book refuses is listed with its lines.
+    """
+    unknown = sorted({s.basket.store for s in baskets if s.kept} - tills.keys())
+    if unknown:
+        raise refusals.STORE_UNKNOWN(stores=", ".join(unknown[:5]))
+    taken, listed = Taken(), list[FeedRefusal]()
+    good = [s for s in baskets if s.kept and s.basket.holder in wallets]
+    drafts = [_draft(feed, s, tills[s.basket.store], wallets[s.basket.holder]) for s in good]
+    caller = Caller("feed", feed.pk)
+    outcomes = bills.post(drafts, caller=caller, actor=actor, now=now, at_event=now is not None) if drafts else []
+    booked: list[tuple[Screened, Outcome]] = []
+    for screened, outcome in zip(good, outcomes, strict=True):
+        if outcome.status == "refused":
+            listed += _refused(feed, screened, FeedRefusal.Reason.BOOK_REFUSED, outcome.code or "")
+            taken.refused_baskets += 1
+            taken.refused_lines += len(screened.kept)
+            continue
+        taken.baskets += 1
+        taken.lines += len(screened.kept)
+        taken.value_fen += screened.value_fen
+        taken.points += outcome.points
+        taken.without_points += outcome.is_without_points
+        taken.repeated += outcome.replayed
+        if not outcome.replayed:
+            booked.append((screened, outcome))
+    for screened in baskets:
+        listed += [_line_refused(feed, screened.basket, r.line.row, r.line.product, r.reason) for r in screened.refused]
+        taken.refused_lines += len(screened.refused)
+        if not screened.kept:
+            taken.refused_baskets += 1
+        elif screened.basket.holder not in wallets:
+            listed += _refused(feed, screened, FeedRefusal.Reason.HOLDER_UNKNOWN)
+            taken.refused_baskets += 1
+            taken.refused_lines += len(screened.kept)
+    _keep_lines(booked, tills, wallets, products)
+    FeedRefusal.objects.bulk_create(listed, ignore_conflicts=True)
+    if lane is not None and baskets:
+        _move(lane, taken, max(s.basket.lines[-1].row for s in baskets))
+    return taken
+
+
+def _draft(feed: Feed, screened: Screened, till: Till, wallet_id: int) -> Bill:
+    basket, value = screened.basket, screened.value_fen
+    terms = till.terms_at(basket.at)
+    if terms is None:
+        raise bills.TERMS_MISSING()
+    body = json.dumps([basket.store, basket.holder, basket.at.isoformat(), value, len(screened.kept)])
+    return bills.draft(
+        outlet=till.outlet,
+        terms=terms,
+        wallet_id=wallet_id,
+        paid_fen=value,
+        event_at=basket.at,
+        reference=basket.number,
+        key=basket.number,
+        body=body,
+    )
+
+
+def _keep_lines(
+    booked: Iterable[tuple[Screened, Outcome]],
+    tills: Mapping[str, Till],
+    wallets: Mapping[str, int],
+    products: Mapping[str, int],
+) -> None:
+    """Write the lines of new sales by COPY: a few times faster than INSERT, and it shares the transaction."""
+    with connection.cursor() as cursor, cursor.copy(f"COPY stores_basketline ({_LINE_COLUMNS}) FROM STDIN") as copy:
+        for (basket, kept, _), outcome in booked:
+            where = f"{wallets[basket.holder]}\t{basket.at.isoformat()}\t{tills[basket.store].store_id}"
+            copy.write(
+                "".join(
+                    f"{outcome.sale_id}\t{number}\t{where}\t{products[line.product]}\t{line.quantity}"
+                    f"\t{line.value_fen}\t{line.discount_fen}\n"
+                    for number, line in enumerate(kept, start=1)
+                )
+            )
+
+
+def _move(lane: FeedLane, taken: Taken, position: int) -> None:
+    names = list(Taken.__dataclass_fields__)
+    changes = {name: F(name) + getattr(taken, name) for name in names}
+    FeedLane.objects.filter(pk=lane.pk).update(position=position, **changes)
+    lane.position = position
+
+
+def _refused(feed: Feed, screened: Screened, reason: str, detail: str = "") -> list[FeedRefusal]:
+    return [
+        _line_refused(feed, screened.basket, line.row, line.product, reason, detail) for line in screened.kept
+    ]
+
+
+def _line_refused(  # noqa: PLR0917
+    feed: Feed, basket: Basket, row: int, product: str, reason: str, detail: str = ""
+) -> FeedRefusal:
+    return FeedRefusal(feed=feed, row=row, basket=basket.number, product=product, reason=reason, detail=detail)

@@ -1,0 +1,72 @@
+"""`./run replay complete-journey`: a real year of a grocer's tills through the till feed."""
+
+import unicodedata
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from alliance.refusals import Refused
+from town.replay.options import Options
+from town.replay.run import WORKERS, Report, replay
+from town.screen import Screen, as_owner
+
+
+class Command(BaseCommand):
+    help = "Feeds real data through the till feed; may be killed and started again."
+    requires_migrations_checks = True
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", choices=["complete-journey"])
+        parser.add_argument("--households", type=_count, help="only the first N households")
+        parser.add_argument("--from", dest="first", type=date.fromisoformat, help="first day of the source, 2017-01-01")
+        parser.add_argument("--to", dest="last", type=date.fromisoformat, help="last day of the source, 2017-12-31")
+        parser.add_argument("--keep-dates", action="store_true", help="leave the year 2017 where it was")
+        parser.add_argument("--workers", type=_count, default=WORKERS)
+
+    def handle(self, *args: Any, **words: Any) -> None:
+        as_owner()
+        options = Options(words["households"], words["first"], words["last"], words["keep_dates"])
+        screen = Screen(self.stdout)
+        try:
+            report = replay(options, workers=min(words["workers"], 64), say=screen.say, live=screen.live)
+        except Refused as refused:
+            screen.end()
+            raise CommandError(f"{refused.code}: {refused.text()}") from None
+        screen.end()
+        for line in table(report):
+            screen.say(line)
+        if not report.agrees:
+            raise CommandError("The figures differ from those of the file.")
+
+
+def table(report: Report) -> list[str]:
+    """Return the figures as lines: what was posted, what was refused and why."""
+    got, want = report.summary, report.expected
+    rows = [
+        ("baskets posted", got.baskets, want.baskets),
+        ("lines posted", got.lines, want.lines),
+        ("sales in fen", got.value_fen, want.value_fen),
+        ("baskets refused", got.refused_baskets, want.refused_baskets),
+        ("lines refused", got.refused_lines, want.refused_lines.total()),
+        *((f"  {reason}", n, want.refused_lines[reason]) for reason, n in report.refused_lines.items()),
+    ]
+    lines = [
+        f"Complete Journey, {report.first_day} to {report.last_day}, in {report.seconds:,.0f} s",
+        f"{'':28}{'booked':>14}{'in the file':>14}",
+    ]
+    lines += [f"{name:28}{figure:14,d}{wanted:14,d}  {'' if figure == wanted else '≠'}" for name, figure, wanted in rows]
+    lines += [
+        f"{'points given':28}{got.points:14,d}",
+        f"{'without points (float)':28}{got.without_points:14,d}",
+        f"{'known already':28}{got.repeated:14,d}",
+    ]
+    return [line.rstrip() for line in lines]
+
+
+def _count(words: str) -> int:
+    number = int(unicodedata.normalize("NFKC", words))
+    if number < 1:
+        raise ValueError
+    return number

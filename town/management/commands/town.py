@@ -1,0 +1,34 @@
+"""`./run town --scale small|medium`: builds or enlarges the synthetic town."""
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from alliance.refusals import Refused
+from town.building import build
+from town.founding import SEED
+from town.screen import Screen, as_owner
+from town.world import SCALES
+
+
+class Command(BaseCommand):
+    help = "Builds the synthetic town up to a scale, or lets the one that is there live on until now."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--scale", choices=list(SCALES), default="small")
+        parser.add_argument("--seed", type=int, default=SEED, help="a town keeps the seed that it was begun with")
+
+    def handle(self, *args: Any, **words: Any) -> None:
+        as_owner()
+        screen = Screen(self.stdout)
+        started = time.monotonic()
+        try:
+            done = build(words["scale"], words["seed"], screen.say, screen.live)
+        except Refused as refused:
+            screen.end()
+            raise CommandError(f"{refused.code}: {refused.text()}") from None
+        screen.end()
+        if done:
+            screen.say(f"Town ready after {time.monotonic() - started:.1f} s. Everybody and everything in it is invented.")

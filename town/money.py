@@ -1,0 +1,56 @@
+"""Money into floats, as finance does it: announced, seen on the bank's statement, matched by one person, booked by a
+second. Bank and payer say that they are synthetic.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from alliance import approvals
+from alliance.actors import Actor
+from alliance.calc.worktime import shanghai_day
+from alliance.models import Approval
+from merchants import topups
+from merchants.models import Merchant
+from points import funding
+from points.models import BankLine
+from town.founding import Organisation
+
+BANK, ACCOUNT = "演示银行(合成)", "6200-0000-0001"
+ACTOR = Actor.system("town")
+
+
+def top_up(*, merchant: Merchant, amount_fen: int, organised: Organisation, at: datetime, serial: str) -> None:
+    """Bring an amount into a merchant's float at a time in the past, once per serial."""
+    line = receive(amount_fen, merchant.short_name, merchant.payment_reference, serial, at)
+    if line.allotted_to_id is not None:
+        return
+    topups.ask(merchant=merchant, amount_fen=amount_fen, actor=ACTOR, at=at - timedelta(hours=2))
+    approval = match(line, merchant, organised, at + timedelta(minutes=20))
+    later = at + timedelta(minutes=45)
+    token = topups.booking_time.set(later)
+    try:
+        approvals.approve(approval, user=organised.finance2, at=later)
+    finally:
+        topups.booking_time.reset(token)
+
+
+def receive(amount_fen: int, payer: str, memo: str, serial: str, at: datetime) -> BankLine:
+    """Book a line of the bank's statement at its own time."""
+    return funding.receive(
+        bank=BANK,
+        account=ACCOUNT,
+        serial=serial,
+        amount_fen=amount_fen,
+        value_on=shanghai_day(at),
+        payer=payer,
+        memo=memo,
+        actor=ACTOR,
+        at=at,
+        now=at,
+    )
+
+
+def match(line: BankLine, merchant: Merchant, organised: Organisation, at: datetime) -> Approval:
+    """Let the first person say whose money it is; the question waits for the second."""
+    return topups.match(line=line, merchant=merchant, user=organised.finance, at=at)

@@ -1,0 +1,169 @@
+"""The replay from the first look at the file to its last line: scan, found, book in lanes, close the days, report.
+
+Every step is kept where it stands in the database, so the whole may be killed at any moment and started again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from multiprocessing.process import BaseProcess
+
+from django.db import connection, connections
+from django.utils import timezone
+
+from alliance import jobs
+from alliance.calc.worktime import day_start, shanghai_day
+from alliance.refusals import Refused
+from points import closing, partitions, rollup
+from stores import feeds
+from stores.calc import baskets as calc
+from stores.calc.baskets import Tally
+from stores.feeds import refusals
+from stores.models import Feed, FeedRun
+from town import founding as town_founding
+from town.replay import founding, source, worker
+from town.replay.founding import ACTOR
+from town.replay.options import Options, Scan, scan
+from town.world import draw
+
+WORKERS = 2
+FOUNDED_DAYS_BEFORE = 14
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The figures of a finished run beside those of the file."""
+
+    summary: feeds.Summary
+    expected: Tally
+    refused_lines: dict[str, int]
+    first_day: date
+    last_day: date
+    seconds: float
+
+    @property
+    def agrees(self) -> bool:
+        got, want = self.summary, self.expected
+        return (got.baskets, got.lines, got.value_fen, got.refused_baskets, got.refused_lines) == (
+            want.baskets,
+            want.lines,
+            want.value_fen,
+            want.refused_baskets,
+            want.refused_lines.total(),
+        )
+
+
+def replay(options: Options, *, workers: int, say: Say, live: Callable[[str], None]) -> Report:
+    """Feed the chosen part of the year through the tills and return what came of it.
+
+    say: one line for good; live: a line that the next one replaces. Refuses: what source and feeds refuse.
+    """
+    started = time.monotonic()
+    found = source.fetch(say)
+    say("Reading the year …")
+    known, excluded = source.known_and_excluded(found)
+    seen = scan((calc.screen(basket, known, excluded) for basket in source.baskets(found)), options)
+    at = timezone.now()
+    today = shanghai_day(at)
+    moved = timedelta(0) if options.keep_dates else calc.weeks_to_yesterday(source.LAST_FULL_DAY, today)
+    feed = founding.feed(moved, at)
+    if options.keep_dates != (feed.moved_days == 0):
+        raise refusals.DATES_DECIDED(days=feed.moved_days)
+    moved = timedelta(days=feed.moved_days)
+    first, last = source.FIRST_DAY + moved, source.LAST_FULL_DAY + moved
+    _found(found, seen, feed, first, say)
+    run = _run(feed, options, workers, seen.expected.baskets + seen.expected.refused_baskets, at)
+    if run.state == FeedRun.State.OPEN:
+        _book(run, options, live)
+        _close(run, first, min(last + timedelta(days=1), today - timedelta(days=1)), say)
+        feeds.finish(run=run, actor=ACTOR, at=timezone.now())
+    return Report(
+        feeds.summary(run), seen.expected, feeds.refused_by_reason(feed), first, last, time.monotonic() - started
+    )
+
+
+def _found(found: source.Source, seen: Scan, feed: Feed, first: date, say: Say) -> None:
+    """Make what the baskets need: partitions, articles, shops with funded floats, households."""
+    opened = day_start(first - timedelta(days=FOUNDED_DAYS_BEFORE)) + timedelta(hours=9)
+    partitions.ahead(14, start=shanghai_day(opened))
+    founding.products(source.articles(found))
+    organised = town_founding.organisation(draw("small", town_founding.SEED), opened)
+    founding.shops(seen.year.turnover_fen, organised, opened, say)
+    founding.households(seen.chosen, opened)
+
+
+def _run(feed: Feed, options: Options, workers: int, baskets: int, at: datetime) -> FeedRun:
+    """Return the open run of this scope, else the finished one, else a new one."""
+    done = FeedRun.objects.filter(feed=feed, scope=options.scope, state=FeedRun.State.DONE).order_by("-pk").first()
+    if done is not None and not FeedRun.objects.filter(feed=feed, state=FeedRun.State.OPEN).exists():
+        return done
+    return feeds.begin(
+        feed=feed, scope=options.scope, lanes=workers, baskets_expected=baskets, actor=ACTOR, at=at
+    )
+
+
+def _book(run: FeedRun, options: Options, live: Callable[[str], None]) -> None:
+    """Let the lanes work in processes of their own, and watch them."""
+    numbers = list(run.lanes.order_by("number").values_list("number", flat=True))
+    job = jobs.start(
+        "town.replay", params=options.scope, actor=ACTOR, at=timezone.now(), total=run.baskets_expected
+    )
+    spawn = multiprocessing.get_context("spawn")
+    connections.close_all()
+    processes: list[BaseProcess] = []
+    try:
+        for number in numbers:
+            words = (run.pk, number, len(numbers), os.getpid(), options.scope)
+            process = spawn.Process(target=worker.main, args=words, name=f"replay lane {number}")
+            process.start()
+            processes.append(process)
+        start, begun = time.monotonic(), _settled(run)
+        while any(process.is_alive() for process in processes):
+            processes[0].join(0.7)
+            if processes[0].exitcode is not None:
+                time.sleep(0.3)
+            settled = _settled(run)
+            live(progress(settled, run.baskets_expected, settled - begun, time.monotonic() - start))
+            jobs.progress(job, settled)
+        broken = [process.name for process in processes if process.exitcode]
+        if broken:
+            raise refusals.WORKER_STOPPED(names=", ".join(broken))
+        jobs.finish(job, at=timezone.now(), result={"baskets": _settled(run)})
+    except BaseException as error:
+        for process in processes:
+            process.terminate()
+        code = error.code if isinstance(error, Refused) else "interrupted"
+        jobs.fail(job, at=timezone.now(), code=code)
+        raise
+
+
+def _settled(run: FeedRun) -> int:
+    total = feeds.summary(run)
+    return total.baskets + total.refused_baskets
+
+
+def progress(done: int, total: int, fresh: int, seconds: float) -> str:
+    """Return the line that people watch: share, count, rate, time left."""
+    rate = fresh / seconds if seconds > 0 else 0
+    left = f"{(total - done) / rate:,.0f} s left" if rate else "…"
+    share = done * 100 // total if total else 100
+    return f"replay {share:3d} %  {done:,} of {total:,} baskets  {rate:,.0f}/s  {left}"
+
+
+def _close(run: FeedRun, first: date, last: date, say: Say) -> None:
+    """Close the replayed days one after another, as the nights after them would have."""
+    say(f"Closing the days from {first} to {last} …")
+    rollup.run()
+    floats = founding.floats()
+    on = first
+    while on <= last:
+        closing.close(on, now=day_start(on + timedelta(days=1)) + timedelta(minutes=20), float_ids=floats)
+        on += timedelta(days=1)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE stores_basketline")

@@ -1,0 +1,17 @@
+"""One lane of a replay, in a process of its own: it owns some buckets of wallets and reads the file for itself.
+
+Nothing here imports a model before Django is set up: the process starts from nothing.
+"""
+
+import os
+from typing import Any
+
+
+def main(run_id: int, number: int, lanes: int, parent: int, words: dict[str, Any]) -> None:
+    """Work through a lane to the end of the file. A worker whose parent has died stops after its batch."""
+    import django
+
+    django.setup()
+    from town.replay.lane import work
+
+    work(run_id=run_id, number=number, lanes=lanes, words=words, orphaned=lambda: os.getppid() != parent)
