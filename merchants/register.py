@@ -140,10 +140,10 @@ def transfers(sale: Sale) -> list[Transfer]:
     return list(rows.order_by("booked_at", "seq"))
 
 
-def figures(outlet_ids: Sequence[int], from_on: date, to_on: date) -> Figures:
-    """Return the sums of some days, both included."""
-    rows = Filter(outlet_ids, from_on, to_on).rows().order_by()
-    return Figures(**{name: value or 0 for name, value in rows.aggregate(**_SUMS).items()})
+def figures_of(wanted: Filter) -> Figures:
+    """Return the sums of what is in a filter."""
+    found = wanted.rows().order_by().aggregate(**_SUMS)
+    return Figures(**{name: value or 0 for name, value in found.items()})
 
 
 def daily(outlet_ids: Sequence[int], last_on: date, days: int) -> list[tuple[date, Figures]]:

@@ -8,6 +8,7 @@ till. Whoever repeats a request gets the first answer, even when the member's co
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -19,24 +20,30 @@ from django.utils.translation import gettext_lazy as _
 from alliance.actors import Actor
 from alliance.amounts import AMOUNT_INVALID
 from alliance.calc.money import MAX_FEN
-from alliance.refusals import Refused, catalogue, declare
+from alliance.calc.worktime import shanghai_day
+from alliance.refusals import Refused, declare
 from merchants import tills
 from merchants.calc import memberfield
 from merchants.models import Outlet
 from merchants.tills import Member
 from points import bills, terms
 from points.bills import Bill, Caller, Outcome, OutletRef
+from points.models import Sale, Terms
 
 TIME_OUT_OF_RANGE = declare(
     "time_out_of_range", 422, _("A sale can be sent up to 72 hours after it happened, and not before. Check the clock.")
 )
 BATCH_SIZE = declare("batch_size", 422, _("A batch holds 1 to %(limit)s sales. Send the rest in another one."))
+SPEND_IN_BATCH = declare(
+    "spend_in_batch", 422, _("A batch holds sales only. Send a bill that takes points by itself, with the member present.")
+)
 KEY_TWICE = declare("key_twice_in_batch", 422, _("This key stands twice in the batch. Give each sale its own."))
 
 LATE = timedelta(hours=72)
 EARLY = timedelta(minutes=5)
 VOID_WITHIN = timedelta(minutes=10)
 BATCH_LIMIT = 500
+BUCKETS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,27 @@ class Quote:
     needs_pin: bool
     matures_on: date
     expires_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One sale of a batch with its own request key."""
+
+    key: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class VoidReceipt:
+    """What a void moved back."""
+
+    void_id: int
+    sale_id: int
+    outlet_id: int
+    booked_at: datetime
+    points_taken: int
+    points_returned: int
+    is_replay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +190,7 @@ def record(
     body = request.body(outlet.pk)
     try:
         with _transaction_for(request):
-            outcome, refused, member = _serve(outlet, request, caller, key, body, actor, at, pin)
+            outcome, refused, bill = _serve(outlet, request, caller, key, body, actor, at, pin)
         if refused:
             raise refused
     except Refused as refusal:
@@ -170,8 +198,10 @@ def record(
         stored = None if refusal.code == "key_reused" else bills.answered(caller, key, body)
         if stored is None:
             raise
-        outcome, member = stored, None
-    return _receipt(outlet, request, outcome, member)
+        return _receipt(outlet, request, stored)
+    if outcome is None or bill is None:
+        raise RuntimeError("a bill was neither booked nor refused")
+    return _receipt(outlet, request, outcome, bill)
 
 
 def _transaction_for(request: Request) -> AbstractContextManager[Any]:
@@ -183,7 +213,7 @@ def _transaction_for(request: Request) -> AbstractContextManager[Any]:
 
 def _serve(
     outlet: Outlet, request: Request, caller: Caller, key: str, body: str, actor: Actor, at: datetime, pin: str
-) -> tuple[Outcome | None, Refused | None, Member | None]:
+) -> tuple[Outcome | None, Refused | None, Bill | None]:
     """Find the member and book. A refusal that must leave a trace (a wrong PIN is counted) is returned, not raised."""
     tills.check_serving(outlet)
     member = tills.find(outlet=outlet, given=request.member, at=at)
@@ -202,12 +232,10 @@ def _serve(
     (outcome,) = bills.post([bill], caller=caller, actor=actor)
     if request.spend_points and outcome.status == "refused":
         tills.give_back(member)
-    return outcome, None, member
+    return outcome, None, bill
 
 
-def void(
-    *, outlet: Outlet, sale_id: int, caller: Caller, key: str, actor: Actor, at: datetime
-) -> VoidReceipt:
+def void(*, outlet: Outlet, sale_id: int, caller: Caller, key: str, actor: Actor, at: datetime) -> VoidReceipt:
     """Undo a whole bill at the outlet that booked it, within ten minutes, once.
 
     Spent points go back to their lots, earned ones are taken back, and the float gets its rebate again.
@@ -217,12 +245,12 @@ def void(
     outcome = bills.void(
         sale_id=sale_id, outlet_id=outlet.pk, caller=caller, key=key, body=body, actor=actor, at=at
     )
-    raise_if_refused(outcome)
+    number, booked_at = _booked(outcome)
     return VoidReceipt(
-        void_id=outcome.sale_id,
+        void_id=number,
         sale_id=sale_id,
         outlet_id=outlet.pk,
-        booked_at=outcome.booked_at,
+        booked_at=booked_at,
         points_taken=abs(outcome.points),
         points_returned=abs(outcome.spent_points),
         is_replay=outcome.replayed,
@@ -244,13 +272,128 @@ def batch(
         raise KEY_TWICE()
     tills.check_serving(outlet)
     answers: list[Receipt | Refused | None] = [None] * len(items)
-    with transaction.atomic():
+    # Outside a transaction the book can repeat a call that got in another one's way; codes need one (see record).
+    has_codes = any(_is_code(item.request) for item in items)
+    with transaction.atomic() if has_codes else nullcontext():
         drafts = _drafts(outlet, items, answers, caller, at)
         drafts.sort(key=lambda draft: (draft.bill.wallet_id % BUCKETS, draft.bill.wallet_id, draft.position))
-        outcomes = bills.post([draft.bill for draft in drafts], caller=caller, actor=actor) if drafts else []
+        outcomes = bills.post([draft.bill for draft in drafts], caller=caller, actor=actor)
     for draft, outcome in zip(drafts, outcomes, strict=True):
         try:
             answers[draft.position] = _receipt(outlet, items[draft.position].request, outcome, draft.bill)
         except Refused as refusal:
             answers[draft.position] = refusal
     return [answer for answer in answers if answer is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    position: int
+    bill: Bill
+
+
+def _drafts(
+    outlet: Outlet, items: Sequence[BatchItem], answers: list[Receipt | Refused | None], caller: Caller, at: datetime
+) -> list[_Draft]:
+    """Return the bills that can be posted; what is said of the others is written into `answers`."""
+    drafts = []
+    in_force: dict[date, Terms] = {}
+    members = tills.find_many(outlet=outlet, given=[item.request.member for item in items], at=at)
+    for position, (item, found) in enumerate(zip(items, members, strict=True)):
+        request = item.request
+        body = request.body(outlet.pk)
+        try:
+            request.check(at)
+            if request.spend_points:
+                raise SPEND_IN_BATCH()
+            if isinstance(found, Refused):
+                raise found
+            event_at = request.occurred_at or at
+            # Agreements begin at midnight, so that one look serves a whole day.
+            day = shanghai_day(event_at)
+            if day not in in_force:
+                in_force[day] = terms.in_force(outlet.merchant.float_id, event_at)
+            bill = _draft(outlet, in_force[day], found.wallet_id, request, event_at, key=item.key, body=body)
+            drafts.append(_Draft(position, bill))
+        except Refused as refusal:
+            answers[position] = _stored(outlet, item, caller, body) or refusal
+    return drafts
+
+
+def _stored(outlet: Outlet, item: BatchItem, caller: Caller, body: str) -> Receipt | Refused | None:
+    try:
+        outcome = bills.answered(caller, item.key, body)
+        return _receipt(outlet, item.request, outcome) if outcome else None
+    except Refused as refusal:
+        return refusal
+
+
+def _is_code(request: Request) -> bool:
+    try:
+        return memberfield.read(request.member)[0] == memberfield.CODE
+    except ValueError:
+        return False
+
+
+def _draft(
+    outlet: Outlet, in_force: Terms, wallet_id: int, request: Request, event_at: datetime, *, key: str, body: str
+) -> Bill:
+    return bills.draft(
+        outlet=OutletRef(outlet.pk, in_force.float_id, outlet.centre_account_id),
+        terms=in_force,
+        wallet_id=wallet_id,
+        paid_fen=request.bill_fen - request.spend_points,
+        eligible_fen=request.eligible_fen,
+        spend_points=request.spend_points,
+        event_at=event_at,
+        reference=request.reference,
+        key=key,
+        body=body,
+    )
+
+
+def _booked(outcome: Outcome) -> tuple[int, datetime]:
+    """Return number and time of what was booked; refuse what was not."""
+    if outcome.sale_id is None or outcome.booked_at is None or not outcome.is_booked:
+        raise outcome.refusal()
+    return outcome.sale_id, outcome.booked_at
+
+
+def _receipt(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | None = None) -> Receipt:
+    """Return the receipt of an outcome; a repeated request is told what stands in the book, not what it would be now."""
+    number, booked_at = _booked(outcome)
+    if outcome.replayed or bill is None:
+        bill = _rebuilt(outlet, number, booked_at)
+    has_points = outcome.points > 0
+    return Receipt(
+        sale_id=number,
+        status=outcome.status,
+        outlet_id=outlet.pk,
+        booked_at=booked_at,
+        bill_fen=bill.bill_fen,
+        paid_fen=bill.paid_fen,
+        spent_points=outcome.spent_points,
+        points=outcome.points,
+        rebate_fen=outcome.points + outcome.rest,
+        matures_on=bill.matures_on if has_points else None,
+        expires_on=bill.expires_on if has_points else None,
+        available_points=outcome.available_after if tills.shows_balance(request.member) else None,
+        reference=request.reference,
+        is_replay=outcome.replayed,
+    )
+
+
+def _rebuilt(outlet: Outlet, number: int, booked_at: datetime) -> Bill:
+    sale = Sale.objects.get(outlet_id=outlet.pk, booked_at=booked_at, id=number)
+    return bills.draft(
+        outlet=OutletRef(outlet.pk, sale.float_id, outlet.centre_account_id),
+        terms=Terms.objects.get(pk=sale.terms_id),
+        wallet_id=sale.wallet_id,
+        paid_fen=sale.paid_fen,
+        eligible_fen=sale.eligible_fen,
+        spend_points=sale.spent_points,
+        event_at=sale.event_at,
+        reference=sale.reference,
+        key="",
+        body="",
+    )

@@ -8,7 +8,7 @@ again shows the code again.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,10 +17,11 @@ from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
-from alliance.refusals import declare
+from alliance.refusals import Refused, declare
 from merchants.calc import memberfield
 from merchants.models import Outlet, SpentToken
 from points import identify as book
+from points.identify import Found
 from points.models import Wallet
 
 MEMBER_UNCLEAR = declare(
@@ -109,7 +110,28 @@ def find(*, outlet: Outlet, given: str, at: datetime) -> Member:
     kind, text = read(given)
     if kind == memberfield.TOKEN:
         return read_token(text, outlet_id=outlet.pk, at=at)
-    found = _WAYS[kind](text, at)
+    return _member(_WAYS[kind](text, at), outlet, at)
+
+
+def find_many(*, outlet: Outlet, given: Sequence[str], at: datetime) -> list[Member | Refused]:
+    """Find many members at once: phones, numbers and cards in one question to the book."""
+    found: list[Member | Refused | None] = [None] * len(given)
+    asked: dict[int, tuple[str, str]] = {}
+    for position, text in enumerate(given):
+        try:
+            kind, plain = read(text)
+            if kind in (memberfield.TOKEN, memberfield.CODE):
+                found[position] = find(outlet=outlet, given=text, at=at)
+            else:
+                asked[position] = (kind, plain)
+        except Refused as refusal:
+            found[position] = refusal
+    for position, answer in zip(asked, book.many(list(asked.values()), at), strict=True):
+        found[position] = answer if isinstance(answer, Refused) else _member(answer, outlet, at)
+    return [member for member in found if member is not None]
+
+
+def _member(found: Found, outlet: Outlet, at: datetime) -> Member:
     return Member(found.wallet_id, outlet.pk, found.proof, found.tier, found.mark, at + LIFETIME)
 
 
@@ -164,6 +186,17 @@ def give_back(member: Member) -> None:
 def forget(before: datetime) -> int:
     """Delete the tokens that have expired anyway; return how many."""
     return SpentToken.objects.filter(until__lt=before).delete()[0]
+
+
+def shows_balance(given: str) -> bool:
+    """Whether what was scanned or typed proves that the member stands there: a code, or a token got by code or PIN."""
+    kind, text = read(given)
+    if kind != memberfield.TOKEN:
+        return kind == memberfield.CODE
+    try:
+        return _signer.unsign_object(text.removeprefix(PREFIX))[2] in SURE
+    except (signing.BadSignature, ValueError):
+        return False
 
 
 def available_points(member: Member) -> int | None:

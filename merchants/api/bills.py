@@ -14,7 +14,7 @@ from merchants import sales
 from merchants.api import fields
 from merchants.api.authentication import SCOPE_MISSING
 from merchants.api.base import REQUEST_KEY, MerchantView, answers, replied
-from merchants.api.receipts import ReceiptOutput
+from merchants.api.receipts import ReceiptOutput, told
 from merchants.models.key import Scope
 
 BOOKED = answers(
@@ -72,7 +72,7 @@ class SaleView(MerchantView):
             at=timezone.now(),
             pin=data.get("pin", ""),
         )
-        return replied(ReceiptOutput(receipt).data, is_replay=receipt.is_replay)
+        return replied(told(receipt), is_replay=receipt.is_replay)
 
 
 class SpendView(SaleView):

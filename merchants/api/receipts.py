@@ -31,7 +31,7 @@ class ReceiptOutput(serializers.Serializer[Any]):
     matures_on = serializers.DateField(allow_null=True)
     expires_on = serializers.DateField(allow_null=True)
     available_points = Whole(
-        source="shown_points", allow_null=True, help_text="Null unless the member showed a code or typed the PIN."
+        allow_null=True, help_text="Null unless the member showed a code or typed the PIN."
     )
     reference = serializers.CharField(allow_blank=True)
     void_until = serializers.DateTimeField()
@@ -45,3 +45,11 @@ class ReceiptOutput(serializers.Serializer[Any]):
         )
         notice: Any = {"code": "float_exhausted", "text": text}
         return notice
+
+
+def told(receipt: Receipt) -> dict[str, Any]:
+    """Return a receipt as the API tells it."""
+    return dict(_output.to_representation(receipt))
+
+
+_output = ReceiptOutput()

@@ -1,0 +1,40 @@
+"""Tables as files that spreadsheets open."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from openpyxl import Workbook
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def safe(value: Any) -> Any:
+    """Return the value so that no spreadsheet takes a text for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def csv_lines(rows: Iterable[list[Any]]) -> Iterator[str]:
+    """Yield a CSV file line by line, with the mark by which Excel knows UTF-8."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    buffer.write("\ufeff")
+    for row in rows:
+        writer.writerow([safe(value) for value in row])
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def xlsx(rows: Iterable[list[Any]], title: str) -> bytes:
+    """Return an XLSX file with one sheet."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(title[:31])
+    for row in rows:
+        sheet.append([safe(value) for value in row])
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
