@@ -1,0 +1,159 @@
+"""The laws of the book, asked of the database: each answers how many rows it looked at and how many break it.
+
+All of them are read in one snapshot, so that a living book can be checked. Zero differences, always (docs/ledger.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    rows: int
+    differences: int
+
+
+# What each transfer did to its wallet.
+_SIGNED = "CASE WHEN t.credit_id = t.wallet_id THEN t.points ELSE -(t.points + t.rest) END"
+
+_LAWS: dict[str, str] = {
+    "all balances and what the roll-up has not taken yet sum to zero": """
+        SELECT (SELECT count(*) FROM points_wallet) + (SELECT count(*) FROM points_account), count(*) FILTER (WHERE total <> 0) FROM (
+          SELECT (SELECT coalesce(sum(balance), 0) FROM points_wallet) + (SELECT sum(balance) FROM points_account)
+            + (SELECT coalesce(sum(p.amount), 0) FROM points_posting p JOIN points_account a ON a.id = p.account_id AND a.kind BETWEEN 4 AND 10
+                JOIN points_transfer t ON t.id = p.transfer_id AND t.booked_at = p.booked_at
+                WHERE t.xid >= (SELECT xid FROM points_mark WHERE name = 'rollup')) AS total) z""",
+    "a wallet is the sum of its transfers": f"""
+        SELECT count(*), count(*) FILTER (WHERE w.balance <> coalesce(s.balance, 0) OR w.seq <> coalesce(s.n, 0)
+            OR w.last_at IS DISTINCT FROM s.last_at)
+        FROM points_wallet w FULL JOIN (
+          SELECT t.wallet_id, sum({_SIGNED}) AS balance, count(*) AS n, max(t.booked_at) AS last_at
+          FROM points_transfer t WHERE t.wallet_id > 0 GROUP BY 1) s ON s.wallet_id = w.id""",
+    "each transfer continues the chain of its wallet": f"""
+        SELECT count(*), count(*) FILTER (WHERE d <> 0 OR g <> 1 OR late) FROM (
+          SELECT t.balance_after - coalesce(lag(t.balance_after) OVER w, 0) - ({_SIGNED}) AS d,
+            t.seq - coalesce(lag(t.seq) OVER w, 0) AS g, coalesce(t.booked_at <= lag(t.booked_at) OVER w, false) AS late
+          FROM points_transfer t WHERE t.wallet_id > 0 WINDOW w AS (PARTITION BY t.wallet_id ORDER BY t.seq)) z""",
+    "a wallet is the sum of its lots, pending of its pending lots": """
+        SELECT count(*), count(*) FILTER (WHERE w.balance <> coalesce(l.balance, 0) OR w.pending <> coalesce(l.pending, 0))
+        FROM points_wallet w FULL JOIN (
+          SELECT wallet_id, sum(remaining) AS balance, sum(remaining) FILTER (WHERE matures_on > '2000-01-01') AS pending
+          FROM points_lot GROUP BY 1) l ON l.wallet_id = w.id""",
+    "no account but custody is below zero, nothing is overdrawn": """
+        SELECT sum(n), sum(bad) FROM (
+          SELECT count(*) AS n, count(*) FILTER (WHERE balance - pending - held < 0 OR pending < 0 OR held < 0) AS bad FROM points_wallet
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE CASE WHEN kind = 1 THEN balance > 0 ELSE balance < 0 END) FROM points_account
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE remaining NOT BETWEEN 0 AND earned) FROM points_lot) z""",
+    "custody covers everything that is owed": """
+        SELECT 1, count(*) FROM (
+          SELECT (SELECT coalesce(sum(balance), 0) FROM points_wallet)
+            + (SELECT sum(balance) FROM points_account WHERE kind IN (2, 3, 4, 5, 6, 7, 11, 12)) + (SELECT min(balance) FROM points_account WHERE kind = 1) AS open) z
+        WHERE open > 0""",
+    "a live account is the sum of its postings": """
+        SELECT count(*), count(*) FILTER (WHERE a.balance <> coalesce(s.amount, 0)) FROM points_account a
+        LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM points_posting GROUP BY 1) s ON s.account_id = a.id
+        WHERE a.kind IN (1, 2, 3, 11, 12)""",
+    "a collecting account is the sum of its postings up to the mark": """
+        SELECT count(*), count(*) FILTER (WHERE a.balance <> coalesce(s.amount, 0)) FROM points_account a
+        LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM points_account_day GROUP BY 1) s ON s.account_id = a.id
+        WHERE a.kind BETWEEN 4 AND 10""",
+    "running totals are the sums of the history up to the mark": """
+        SELECT count(*), count(*) FILTER (WHERE d.amount IS DISTINCT FROM s.amount OR d.n IS DISTINCT FROM s.n) FROM points_account_day d
+        FULL JOIN (
+          SELECT v.account_id, t.booked_on, coalesce(t.due_on, t.booked_on) AS due_on, sum(v.amount) AS amount, count(*) AS n
+          FROM points_transfer t CROSS JOIN LATERAL (VALUES (t.debit_id, -(t.points + t.rest)), (t.credit_id, t.points), (t.rest_id, t.rest)) v(account_id, amount)
+          WHERE v.account_id <> t.wallet_id AND t.xid < (SELECT xid FROM points_mark WHERE name = 'rollup') GROUP BY 1, 2, 3) s
+        ON s.account_id = d.account_id AND s.booked_on = d.booked_on AND s.due_on = d.due_on""",
+    "every sale has its key, every booked key its journal": """
+        SELECT count(*), count(*) FILTER (WHERE k.sale_id IS NULL OR s.id IS NULL) FROM points_sale s
+        FULL JOIN (SELECT sale_id FROM points_key WHERE status < 2 AND NOT EXISTS (
+            SELECT FROM points_transfer t WHERE t.kind = 4 AND t.id = sale_id)) k ON k.sale_id = s.id""",
+    "every sale has its transfers, every transfer of a till its sale": """
+        SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR s.points <> coalesce(j.points, 0) OR s.rest <> coalesce(j.rest, 0)
+            OR s.spent_points <> coalesce(j.spent, 0) OR s.spend_fee <> coalesce(j.fee, 0) OR s.booked_at <> coalesce(j.booked_at, s.booked_at)
+            OR s.outlet_id <> coalesce(j.outlet_id, s.outlet_id) OR s.wallet_id <> coalesce(j.wallet_id, s.wallet_id)) FROM points_sale s
+        FULL JOIN (
+          SELECT journal_id, sum(points) FILTER (WHERE kind = 1) AS points, sum(rest) FILTER (WHERE kind = 1) AS rest,
+            sum(points + rest) FILTER (WHERE kind = 2) AS spent, sum(rest) FILTER (WHERE kind = 2) AS fee,
+            min(booked_at) AS booked_at, min(outlet_id) AS outlet_id, min(wallet_id) AS wallet_id
+          FROM points_transfer WHERE kind IN (1, 2) GROUP BY 1) j ON j.journal_id = s.id""",
+    "a sale was reckoned by its terms": """
+        SELECT count(*), count(*) FILTER (WHERE t.id IS NULL OR s.rate_bps <> t.rate_bps OR s.member_bps <> t.member_bps
+            OR s.spend_fee_bps <> t.spend_fee_bps OR s.float_id <> t.float_id) FROM points_sale s LEFT JOIN points_terms t ON t.id = s.terms_id""",
+    "what left a wallet left its lots": f"""
+        SELECT count(*), count(*) FILTER (WHERE coalesce(t.taken, 0) <> coalesce(u.points, 0)) FROM (
+          SELECT t.id, -({_SIGNED}) AS taken FROM points_transfer t
+          WHERE t.wallet_id > 0 AND (t.debit_id = t.wallet_id OR t.reverses_id IS NOT NULL) AND t.points + t.rest <> 0 AND {_SIGNED} <> 0) t
+        FULL JOIN (SELECT transfer_id, sum(points) AS points FROM points_lot_use GROUP BY 1) u ON u.transfer_id = t.id""",
+    "per funder: given − used = what is left in lots": """
+        SELECT count(*), count(*) FILTER (WHERE coalesce(g.points, 0) - coalesce(u.points, 0) <> coalesce(l.remaining, 0)) FROM (
+          SELECT wallet_id, debit_id AS funder_id, sum(points) AS points FROM points_transfer
+          WHERE wallet_id > 0 AND credit_id = wallet_id AND reverses_id IS NULL AND points > 0 GROUP BY 1, 2) g
+        FULL JOIN (SELECT wallet_id, funder_id, sum(points) AS points FROM points_lot_use GROUP BY 1, 2) u USING (wallet_id, funder_id)
+        FULL JOIN (SELECT wallet_id, funder_id, sum(remaining) AS remaining FROM points_lot GROUP BY 1, 2) l USING (wallet_id, funder_id)""",
+    "a void is its sale with all amounts negated, once": """
+        SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR r.sale_id IS NULL OR v.n <> 1 OR v.bill_fen <> -s.bill_fen OR v.points <> -s.points
+            OR v.rest <> -s.rest OR v.spent_points <> -s.spent_points OR r.reversed <> s.points + s.rest + s.spent_points OR r.reversed > r.amount)
+        FROM (SELECT reverses_id, count(*) AS n, sum(bill_fen) AS bill_fen, sum(points) AS points, sum(rest) AS rest, sum(spent_points) AS spent_points
+          FROM points_sale WHERE kind = 2 GROUP BY 1) v
+        LEFT JOIN points_sale s ON s.id = v.reverses_id AND s.kind = 1 FULL JOIN points_reversal r ON r.sale_id = v.reverses_id""",
+    "a red-letter row is its original negated, on the same accounts": """
+        SELECT count(*), count(*) FILTER (WHERE o.id IS NULL OR t.points <> -o.points OR t.rest <> -o.rest OR t.debit_id <> o.debit_id
+            OR t.credit_id <> o.credit_id OR t.rest_id IS DISTINCT FROM o.rest_id OR t.due_on IS DISTINCT FROM o.due_on OR t.n > 1)
+        FROM (SELECT *, count(*) OVER (PARTITION BY reverses_id) AS n FROM points_transfer WHERE reverses_id IS NOT NULL) t
+        LEFT JOIN points_transfer o ON o.id = t.reverses_id AND o.wallet_id = t.wallet_id""",
+    "what was released is split by its terms, no more and no less": """
+        SELECT count(*), count(*) FILTER (WHERE s.total <> coalesce(d.released, 0) OR s.total <> coalesce(p.posted, 0)
+            OR s.fee <> CASE WHEN a.kind = 6 THEN s.total WHEN t.member_bps = 10000 THEN 0 ELSE s.total * t.fee_bps / (10000 - t.member_bps) END
+            OR s.centre <> CASE WHEN a.kind = 6 OR t.member_bps = 10000 THEN 0 ELSE s.total * t.centre_bps / (10000 - t.member_bps) END
+            OR s.promo <> CASE WHEN a.kind = 6 OR t.member_bps = 10000 THEN 0 ELSE s.total * t.promo_bps / (10000 - t.member_bps) END)
+        FROM points_split s JOIN points_account a ON a.id = s.account_id LEFT JOIN points_terms t ON t.id = a.terms_id
+        LEFT JOIN LATERAL (SELECT sum(amount) AS released FROM points_account_day WHERE account_id = s.account_id AND due_on <= s.closed_on) d ON true
+        LEFT JOIN (SELECT account_id, -sum(amount) AS posted FROM points_posting JOIN (SELECT id, journal_id FROM points_transfer WHERE kind = 7) c
+          ON c.id = transfer_id WHERE account_id IN (SELECT account_id FROM points_split) GROUP BY 1) p ON p.account_id = s.account_id""",
+    "every account, wallet and lot that is named exists": """
+        SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM points_account a WHERE a.id = z.id)
+            AND NOT EXISTS (SELECT FROM points_wallet w WHERE w.id = z.id)) FROM (
+          SELECT debit_id AS id FROM points_transfer UNION SELECT credit_id FROM points_transfer UNION SELECT rest_id FROM points_transfer WHERE rest_id IS NOT NULL
+          UNION SELECT wallet_id FROM points_transfer WHERE wallet_id <> 0 UNION SELECT wallet_id FROM points_sale UNION SELECT float_id FROM points_sale
+          UNION SELECT funder_id FROM points_lot UNION SELECT wallet_id FROM points_lot) z""",
+    "suspense holds the bank lines that wait": """
+        SELECT count(*), count(*) FILTER (WHERE t.points IS DISTINCT FROM b.amount_fen OR (b.allot_journal_id IS NOT NULL AND u.points IS DISTINCT FROM b.amount_fen))
+          + (SELECT count(*) FROM points_account WHERE kind = 2 AND balance <> (SELECT coalesce(sum(amount_fen), 0) FROM points_bank_line WHERE allotted_to_id IS NULL))
+        FROM points_bank_line b LEFT JOIN points_transfer t ON t.id = b.journal_id AND t.kind = 5 AND t.wallet_id = 0 AND t.bucket = -1
+        LEFT JOIN points_transfer u ON u.id = b.allot_journal_id AND u.kind = 6 AND u.wallet_id = 0 AND u.bucket = -1 AND u.credit_id = b.allotted_to_id""",
+    "the guards of the history are on": """
+        SELECT count(*), count(*) FILTER (WHERE g.tgname IS NULL OR g.tgenabled <> 'O') FROM (
+          SELECT c.oid, v.name FROM pg_class c CROSS JOIN (VALUES ('points_immutable'), ('points_kept')) v(name)
+          WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key']::regclass[])
+            UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (ARRAY['points_transfer', 'points_sale', 'points_lot_use']::regclass[]))) t
+        LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = t.name""",
+}
+
+
+def names() -> list[str]:
+    return list(_LAWS)
+
+
+def run(*only: str) -> Iterator[Check]:
+    """Yield each law as it has been looked at; all in one snapshot."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not connection.savepoint_ids:
+            # Inside somebody's transaction (a test) the snapshot is theirs.
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # Compiling these statements takes longer than running them.
+        cursor.execute("SET LOCAL jit = off")
+        for name, statement in _LAWS.items():
+            if not only or name in only:
+                cursor.execute(statement)
+                rows, differences = cursor.fetchone()
+                yield Check(name, int(rows or 0), int(differences or 0))
+
+
+def checks() -> list[Check]:
+    return list(run())
