@@ -6,10 +6,12 @@ first and then finds its member. The book learns keyed hashes of phone and numbe
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -134,9 +136,9 @@ def _join_chunk(chunk: Sequence[Newcomer], at: datetime, is_synthetic: bool) -> 
 
 
 def _new_user(phone: str | None, email: str | None, name: str, at: datetime) -> User:
-    user = User(phone=phone, email=email, name=name, date_joined=at)
-    user.set_unusable_password()
-    return user
+    # As set_unusable_password writes it, but quick enough for 20,000.
+    password = UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20)
+    return User(phone=phone, email=email, name=name, date_joined=at, password=password)
 
 
 def _receipts(member: Member, at: datetime) -> list[ConsentRecord]:
