@@ -29,7 +29,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         {
             "org.view", "org.change", "member.view", "member.reveal", "merchant.view", "merchant.change",
             "agreement.sign", "book.view", "diary.view", "job.view", "approval.view", "merchant.approve",
-            "adjustment.ask", "trade.change", "store.view",
+            "adjustment.ask", "trade.change", "calendar.change", "store.view",
         }
     ),
     "finance": frozenset(
@@ -84,6 +84,18 @@ def can(user: User, permission: str, unit: Unit | None = None) -> bool:
     return any(
         permission in PERMISSIONS[post.role] and (unit is None or unit.path.startswith(post.unit.path))
         for post in posts_of(user)
+    )
+
+
+def is_at_the_top(user: User) -> bool:
+    """Return whether one of the user's posts is in the unit above all others."""
+    return user.is_active and user.is_staff and any(post.unit.parent_id is None for post in posts_of(user))
+
+
+def is_alliance_wide(user: User, permission: str) -> bool:
+    """Return whether a post at the very top gives the permission: for what belongs to no region, such as the book."""
+    return can(user, permission) and any(
+        permission in PERMISSIONS[post.role] and post.unit.parent_id is None for post in posts_of(user)
     )
 
 

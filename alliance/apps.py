@@ -1,11 +1,16 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
+from django.utils.translation import gettext_lazy as _
 
 
 class AllianceConfig(AppConfig):
     name = "alliance"
     default = True
     default_auto_field = "django.db.models.BigAutoField"
+    # Translators: 基础
+    verbose_name = _("Ground")
 
 
 class ConsoleConfig(admin_apps.AdminConfig):
@@ -13,3 +18,7 @@ class ConsoleConfig(admin_apps.AdminConfig):
 
     default = False
     default_site = "alliance.admin.site.Console"
+
+    def ready(self) -> None:
+        super().ready()
+        import_module("alliance.admin.classes")

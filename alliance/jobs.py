@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from alliance import events
 from alliance.actors import Actor
 from alliance.models import Job
+from alliance.refusals import declare
+
+# Translators: 这个任务不能重跑
+NOT_RESTARTABLE = declare("job_not_restartable", 409, _("This job has not failed, or cannot be run again from here."))
 
 
 def start(kind: str, *, params: dict[str, Any], actor: Actor, at: datetime, total: int | None = None) -> Job:
@@ -31,6 +39,35 @@ def finish(job: Job, *, at: datetime, result: dict[str, Any] | None = None) -> N
 def fail(job: Job, *, at: datetime, code: str, result: dict[str, Any] | None = None) -> None:
     """Close a job that could not be done; `code` is a stable error code, never a stack trace."""
     _end(job, Job.State.FAILED, at, {"code": code, **(result or {})})
+
+
+# --- running again -----------------------------------------------------------------------------------
+
+Restart = Callable[[Job], None]
+_RESTARTS: dict[str, Restart] = {}
+
+
+def restartable(kind: str) -> Callable[[Restart], Restart]:
+    """Register how a failed job of this kind is run again; only for work that is safe to run twice."""
+
+    def register(function: Restart) -> Restart:
+        _RESTARTS[kind] = function
+        return function
+
+    return register
+
+
+def can_restart(job: Job) -> bool:
+    return job.state == Job.State.FAILED and job.kind in _RESTARTS
+
+
+@transaction.atomic
+def restart(*, job: Job, actor: Actor, at: datetime) -> None:
+    """Run a failed job again, from where it can go on. Refuses: job_not_restartable."""
+    if not can_restart(job):
+        raise NOT_RESTARTABLE()
+    events.record("job.restarted", job, actor, at, {"kind": job.kind})
+    transaction.on_commit(lambda: _RESTARTS[job.kind](job))
 
 
 def _end(job: Job, state: str, at: datetime, result: dict[str, Any]) -> None:

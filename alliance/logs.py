@@ -1,7 +1,7 @@
 """Structured logs: one JSON object per line, with the request's id, without personal data.
 
-Every event passes `mask` last, after exceptions were turned into text, so that nobody has to remember it: whatever looks
-like a phone number, an e-mail address, a code, a key or a PIN is replaced, wherever in the event it stands.
+Every event passes `mask` last, after exceptions were turned into text, so that nobody has to remember it: whatever
+looks like a phone number, an e-mail address, a code, a key or a PIN is replaced, wherever in the event it stands.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _SECRET_FIELD = re.compile(
 _PLAIN_FIELD = frozenset({"status_code", "refusal_code", "metric_code", "trade_code", "error_code"})
 
 _LABELLED = re.compile(
-    r"(?i)(\b(?:pin|code|otp|password|secret|token|api[ _-]?key|key|authorization|bearer)\b|验证码|会员码|核对码|密码|密钥|口令)"
+    r"(?i)(\b(?:pin|code|otp|password|secret|token|api[ _-]?key|key|authorization|bearer)\b"
+    r"|验证码|会员码|核对码|密码|密钥|口令)"
     r"([\"']?\s*(?:[:=：]|\bis\b|是|为)?\s*[\"']?(?:bearer\s+)?)(?=[^\s\"',;}]*\d)[^\s\"',;}]+"
 )
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*")
@@ -94,7 +95,9 @@ def configure(options: dict[str, Any]) -> None:
     """Set up logging for structlog and for everybody who uses the standard library. Called by Django at start."""
     as_json = options["json"]
     renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=False)
     )
     logging.config.dictConfig(
         {

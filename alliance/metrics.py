@@ -44,6 +44,8 @@ class Metric:
     unit: str
     compute: Compute
     url: str = ""
+    query: str = ""
+    is_alliance_wide: bool = False
 
 
 UNITS = ("count", "fen", "points", "ratio", "days")
@@ -61,15 +63,34 @@ def metric(
     window: str,
     unit: str,
     url: str = "",
+    query: str = "",
+    is_alliance_wide: bool = False,
 ) -> Callable[[Compute], Compute]:
-    """Register a figure. unit: one of UNITS. url: name of the page that lists what is counted."""
+    """Register a figure.
+
+    unit: one of UNITS. url, query: name of the page that lists what is counted, and its filter. is_alliance_wide: it
+    cannot be told apart by unit, so only posts at the top see it.
+    """
     if unit not in UNITS:
         raise RuntimeError(f"metric {code}: unit {unit} is not one of {UNITS}")
 
     def register(compute: Compute) -> Compute:
         if code in _METRICS:
             raise RuntimeError(f"metric {code} is registered twice")
-        _METRICS[code] = Metric(code, name, definition, formula, numerator, denominator, window, unit, compute, url)
+        _METRICS[code] = Metric(
+            code,
+            name,
+            definition,
+            formula,
+            numerator,
+            denominator,
+            window,
+            unit,
+            compute,
+            url,
+            query,
+            is_alliance_wide,
+        )
         return compute
 
     return register

@@ -60,14 +60,6 @@ def invite(*, email: str, name: str, password: str, actor: Actor, at: datetime) 
 
 
 @transaction.atomic
-def rename(*, user: User, name: str, actor: Actor, at: datetime) -> User:
-    User.objects.filter(pk=user.pk).update(name=name)
-    user.name = name
-    events.record("user.renamed", user, actor, at)
-    return user
-
-
-@transaction.atomic
 def set_password(*, user: User, password: str, actor: Actor, at: datetime) -> None:
     """Give a console user a new password; every session that knew the old one ends. Refuses: password_weak."""
     _check_password(password, user)

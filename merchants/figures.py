@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -17,11 +17,11 @@ from alliance.calc.worktime import day_start, shanghai_day
 from alliance.metrics import Scope, Value
 from alliance.models import Unit
 from merchants.models import Merchant, Outlet
-from points.models import Account, Sale
+from points.models import Account, AccountDay, Sale
+from points.statements import COVER_DAYS
 
 DAYS = 30
 FRESH_SECONDS = 60
-LOOK_BACK_DAYS = 14
 LOW_DAYS = 5
 
 Day = dict[str, int]
@@ -38,8 +38,10 @@ def _days(at: datetime, scope: Scope) -> dict[date, Day]:
         rows = Sale.objects.filter(booked_at__gte=day_start(first), booked_on__gte=first)
         if scope.paths:
             rows = rows.filter(outlet_id__in=_outlets(scope).values("pk"))
-        sums = rows.order_by().values("booked_on").annotate(
-            bill=Sum("bill_fen"), given=Sum("points"), spent=Sum("spent_points")
+        sums = (
+            rows.order_by()
+            .values("booked_on")
+            .annotate(bill=Sum("bill_fen"), given=Sum("points"), spent=Sum("spent_points"))
         )
         known = {row["booked_on"]: {name: int(row[name]) for name in ("bill", "given", "spent")} for row in sums}
         cache.set(key, known, FRESH_SECONDS)
@@ -127,21 +129,22 @@ def merchants_live(at: datetime, scope: Scope) -> Value:
     return Value(n, n=n)
 
 
-def cover(float_ids: Sequence[int], at: datetime) -> dict[int, tuple[int, float | None]]:
-    """Return for each float its balance and for how many days it lasts at the pace of the last two weeks.
+def cover(float_ids: Sequence[int], at: datetime) -> dict[int, tuple[int, int | None]]:
+    """Return for each float its balance and its days of cover, as points.statements.float_cover does for one.
 
-    None: nothing was given in that time. One query for balances, one for the pace, whatever the number of floats.
+    None: nothing was issued in four weeks. Two queries, whatever the number of floats.
     """
+    today = shanghai_day(at)
     balances = dict(Account.objects.filter(pk__in=float_ids).values_list("pk", "balance"))
-    since = day_start(shanghai_day(at) - timedelta(days=LOOK_BACK_DAYS))
-    pace = dict(
-        Sale.objects.filter(float_id__in=float_ids, booked_at__gte=since)
-        .order_by()
-        .values_list("float_id")
-        .annotate(Sum("rebate_fen"))
+    taken = AccountDay.objects.filter(
+        account_id__in=float_ids,
+        booked_on__gte=today - timedelta(days=COVER_DAYS),
+        booked_on__lt=today,
+        due_on__gt=F("booked_on"),
     )
+    issued = dict(taken.order_by().values_list("account_id").annotate(Sum("amount")))
     return {
-        number: (balance, balance * LOOK_BACK_DAYS / pace[number] if pace.get(number) else None)
+        number: (balance, balance * COVER_DAYS // -issued[number] if issued.get(number, 0) < 0 else None)
         for number, balance in balances.items()
     }
 
@@ -156,7 +159,7 @@ def cover(float_ids: Sequence[int], at: datetime) -> dict[int, tuple[int, float 
 )
 def floats_low(at: datetime, scope: Scope) -> Sequence[panels.Row]:
     key = f"figures.floats_low:{','.join(scope.paths)}"
-    known: list[tuple[int, str, int, float]] | None = cache.get(key)
+    known: list[tuple[int, str, int, int]] | None = cache.get(key)
     if known is None:
         live = {row.float_id: row for row in _merchants(scope).live().only("pk", "short_name", "name", "float_id")}
         lasting = cover([number for number in live if number], at)
@@ -174,7 +177,7 @@ def floats_low(at: datetime, scope: Scope) -> Sequence[panels.Row]:
             text=name,
             url=reverse("admin:merchants_merchant_change", args=(pk,)),
             # Translators: ¥… · 还能撑 … 天
-            right=_("¥%(left)s · %(days)s days") % {"left": yuan(balance), "days": f"{days:.1f}"},
+            right=_("¥%(left)s · %(days)s days") % {"left": yuan(balance), "days": days},
             sign="bad" if days < 1 else "warn",
         )
         for pk, name, balance, days in known

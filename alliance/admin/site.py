@@ -2,18 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial, update_wrapper
 from typing import Any
 
-from csp.decorators import csp_update
 from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
+from csp.decorators import csp_update
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.templatetags.static import static
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
+
+from alliance import sessions
+from alliance.access import public
+from alliance.admin import door, search
+
+# Unfold's Alpine evaluates expressions and sets styles; nowhere but in the console.
+_LOOSER = csp_update({"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]})
 
 
 class Console(UnfoldAdminSite):
-    """Unfold's site with our door."""
+    """Unfold's site with our door, our search and a policy for its scripts."""
+
+    enable_nav_sidebar = True
+    empty_value_display = "–"
+    final_catch_all_view = True
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return door.is_open(request)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        return _LOOSER(super().admin_view(view, cacheable))
+
+    def get_urls(self) -> list[URLPattern]:
+        steps: list[tuple[str, str, Callable[..., HttpResponse]]] = [
+            ("login/code/", "second_factor", door.second_factor),
+            ("login/enrol/", "enrol", door.enrol),
+        ]
+        return [
+            *(path(route, self._before_the_door(view), name=name) for route, name, view in steps),
+            path("recovery-codes/", self.admin_view(partial(door.recovery_codes, self)), name="recovery_codes"),
+            *super().get_urls(),
+        ]
+
+    def _before_the_door(self, step: Callable[..., HttpResponse]) -> Any:
+        def view(request: HttpRequest) -> HttpResponse:
+            return step(self, request)
+
+        return public(_LOOSER(never_cache(sensitive_post_parameters()(update_wrapper(view, step)))))
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response: HttpResponse = self._before_the_door(door.password)(request)
+        return response
+
+    login.access = "public"  # type: ignore[attr-defined]
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        sessions.forget(request.session.session_key)
+        return super().logout(request, extra_context)
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return search.results(self, request)
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        apps: list[dict[str, Any]] = super().get_app_list(request, app_label)
+        return apps
 
 
 def environment(request: HttpRequest) -> list[str] | None:
@@ -21,5 +79,10 @@ def environment(request: HttpRequest) -> list[str] | None:
     return [_("Demo"), "warning"] if settings.LIANHUI_DEMO else None
 
 
-def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    return []
+def stylesheet(request: HttpRequest) -> str:
+    return static("console/console.css")
+
+
+def language_switch(request: HttpRequest) -> str:
+    """Return where Unfold's language menu posts to."""
+    return reverse("language")

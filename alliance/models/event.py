@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from alliance.models.user import User
 
 
 class EventQuerySet(models.QuerySet["Event"]):
     def of(self, subject: str) -> EventQuerySet:
         return self.filter(subject=subject)
+
+    def visible_to(self, user: User) -> EventQuerySet:
+        """Return the events of the user's units; those of no unit are for the top of the tree."""
+        from alliance import access
+
+        if access.is_at_the_top(user):
+            return self.all()
+        return self.filter(unit__in=access.units_of(user))
 
 
 class Event(models.Model):

@@ -17,6 +17,15 @@ class UserManager(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
+    def visible_to(self, user: User) -> models.QuerySet[User]:
+        """Return the console users with a post in the user's units; from the top of the tree, everybody."""
+        from alliance import access
+        from alliance.models.unit import Post
+
+        if access.is_at_the_top(user):
+            return self.all()
+        return self.filter(pk__in=Post.objects.visible_to(user).values("user"))
+
     def create_superuser(self, *, email: str, password: str, **fields: Any) -> User:
         """Make a console user; what it may do still comes from its posts (alliance.access)."""
         user = self.model(email=email.lower(), is_staff=True, **fields)
@@ -37,8 +46,8 @@ class User(AbstractBaseUser):
         LIGHT = "light", _("Light")
         DARK = "dark", _("Dark")
 
-    phone = models.CharField(_("phone"), max_length=16, unique=True, null=True, blank=True)  # noqa: DJ001
-    email = models.EmailField(_("e-mail"), unique=True, null=True, blank=True)  # noqa: DJ001
+    phone = models.CharField(_("phone"), max_length=16, unique=True, null=True, blank=True)
+    email = models.EmailField(_("e-mail"), unique=True, null=True, blank=True)
     name = models.CharField(_("name"), max_length=60, blank=True)
     language = models.CharField(_("language"), max_length=10, choices=Language, blank=True)
     theme = models.CharField(_("theme"), max_length=6, choices=Theme, default=Theme.SYSTEM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -20,6 +21,7 @@ from alliance.calc import phone
 from alliance.models import User
 from alliance.templatetags.lianhui import masked_email, masked_phone, thousands, yuan
 from members.models import ConsentRecord, Member
+from points.admin import links
 
 
 class ConsentInline(FrozenInline):
@@ -84,10 +86,8 @@ class MemberAdmin(FrozenAdmin):
         found = Q(user__email=words.lower())
         if digits.isdecimal() and len(digits) == 8:
             found |= Q(number=digits)
-        try:
+        with suppress(ValueError):
             found |= Q(user__phone=phone.e164(words))
-        except ValueError:
-            pass
         return queryset.filter(found), False
 
     @display(description=_("name"))

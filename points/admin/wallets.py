@@ -97,7 +97,8 @@ class WalletAdmin(FrozenAdmin):
             title=_("Ask to correct points"),
             permission="adjustment.ask",
             says=_(
-                "Nothing is booked yet. A second person has to agree; then the points move between this wallet and the account that you name."
+                "Nothing is booked yet. A second person has to agree; then the points move between this wallet "
+                "and the account that you name."
             ),
             form=Correction,
             run=_adjust,
@@ -111,7 +112,7 @@ class WalletAdmin(FrozenAdmin):
             says=_("The member can neither earn nor spend until somebody lifts it. Points keep their dates."),
             form=Why,
             run=_freeze,
-            is_possible=lambda request, wallet: wallet.frozen_at is None,
+            is_possible=lambda _request, wallet: wallet.frozen_at is None,
             is_dangerous=True,
             icon="ac_unit",
         ),
@@ -122,7 +123,7 @@ class WalletAdmin(FrozenAdmin):
             permission="wallet.freeze",
             says=_("The wallet earns and spends again."),
             run=_unfreeze,
-            is_possible=lambda request, wallet: wallet.frozen_at is not None,
+            is_possible=lambda _request, wallet: wallet.frozen_at is not None,
             icon="lock_open",
         ),
     )

@@ -13,7 +13,7 @@ from alliance import access
 class StoreQuerySet(models.QuerySet["Store"]):
     def visible_to(self, user: Any, at: Any = None) -> StoreQuerySet:
         """Stores whose unit is one of the user's units or lies below one."""
-        return self.filter(unit__in=access.units_of(user, at))
+        return self.filter(unit__in=access.units_of(user))
 
 
 class Store(models.Model):

@@ -1,0 +1,133 @@
+"""The console's sidebar: what somebody does, not what tables there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+# (title, icon, model label); a list is shown to whoever may look at it.
+_GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
+    (
+        # Translators: 待办
+        _("To do"),
+        [
+            # Translators: 复核
+            (_("Approvals"), "rule", "alliance.approval"),
+            # Translators: 银行流水
+            (_("Bank lines"), "account_balance", "points.bankline"),
+            # Translators: 充值
+            (_("Top-ups"), "add_card", "merchants.topup"),
+            # Translators: 任务
+            (_("Jobs"), "work_history", "alliance.job"),
+        ],
+    ),
+    (
+        # Translators: 商户
+        _("Merchants"),
+        [
+            (_("Merchants"), "storefront", "merchants.merchant"),
+            # Translators: 门店
+            (_("Outlets"), "location_on", "merchants.outlet"),
+            # Translators: 协议
+            (_("Agreements"), "contract", "merchants.agreement"),
+            # Translators: 店员
+            (_("Merchants’ staff"), "badge", "merchants.staff"),
+            # Translators: 接口密钥
+            (_("API keys"), "key", "merchants.apikey"),
+        ],
+    ),
+    (
+        # Translators: 会员
+        _("Members"),
+        [
+            (_("Members"), "group", "members.member"),
+            # Translators: 钱包
+            (_("Wallets"), "account_balance_wallet", "points.wallet"),
+        ],
+    ),
+    (
+        # Translators: 账本
+        _("The book"),
+        [
+            # Translators: 小票
+            (_("Sales"), "receipt_long", "points.sale"),
+            # Translators: 分录
+            (_("Journals"), "menu_book", "points.journal"),
+            # Translators: 转账行
+            (_("Transfers"), "swap_horiz", "points.transfer"),
+            # Translators: 账户
+            (_("Accounts"), "account_tree", "points.account"),
+            # Translators: 批次
+            (_("Lots"), "layers", "points.lot"),
+            # Translators: 条款
+            (_("Terms"), "gavel", "points.terms"),
+            # Translators: 请求键
+            (_("Request keys"), "vpn_key", "points.key"),
+        ],
+    ),
+    (
+        # Translators: 超市
+        _("Supermarkets"),
+        [
+            (_("Stores"), "shopping_cart", "stores.store"),
+            # Translators: 商品
+            (_("Products"), "inventory_2", "stores.product"),
+            # Translators: 收银数据
+            (_("Feed runs"), "upload_file", "stores.feedrun"),
+            # Translators: 被拒行
+            (_("Refused lines"), "rule_folder", "stores.feedrefusal"),
+        ],
+    ),
+    (
+        # Translators: 组织
+        _("Organisation"),
+        [
+            # Translators: 机构
+            (_("Units"), "lan", "alliance.unit"),
+            # Translators: 岗位
+            (_("Posts"), "assignment_ind", "alliance.post"),
+            # Translators: 用户
+            (_("Users"), "person", "alliance.user"),
+            # Translators: 行业
+            (_("Trades"), "category", "alliance.trade"),
+            (_("Provinces"), "map", "alliance.province"),
+            (_("Cities"), "location_city", "alliance.city"),
+            # Translators: 节假日
+            (_("Exceptional days"), "event", "alliance.businessday"),
+            # Translators: 日志
+            (_("Diary"), "history_edu", "alliance.event"),
+        ],
+    ),
+]
+
+
+def of(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return Unfold's navigation for this reader."""
+    here = {
+        "title": _("Dashboard"),
+        "icon": "space_dashboard",
+        "link": reverse("admin:index"),
+    }
+    groups = [{"title": None, "items": [here]}]
+    registry = {model._meta.label_lower: entry for model, entry in admin.site._registry.items()}
+    for title, entries in _GROUPS:
+        items = []
+        for name, icon, label in entries:
+            entry = registry.get(label)
+            if entry is None or not entry.has_module_permission(request):
+                continue
+            items.append({"title": name, "icon": icon, "link": _list(label)})
+        if items:
+            groups.append({"title": title, "separator": True, "collapsible": False, "items": items})
+    return groups
+
+
+def _list(label: str) -> str:
+    try:
+        return reverse(f"admin:{label.replace('.', '_')}_changelist")
+    except NoReverseMatch:
+        return reverse("admin:index")

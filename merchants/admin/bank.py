@@ -1,0 +1,185 @@
+"""Lines of the bank's statement: received by one person, matched to a merchant, booked when a second one agrees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from alliance.admin.acts import Act, ActForm
+from alliance.admin.scoped import CappedPaginator, ScopedAdmin, VerbForm, actor_of, now
+from alliance.amounts import read_fen
+from alliance.models import Approval, User
+from alliance.refusals import Refused
+from alliance.templatetags.lianhui import yuan
+from merchants import topups
+from merchants.models import Merchant, TopUp
+from points import funding
+from points.admin import links
+from points.models import BankLine
+
+
+class LineForm(VerbForm):
+    # Translators: 金额（元）
+    amount = forms.CharField(
+        label=_("Amount in yuan"), max_length=20, widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"})
+    )
+
+    class Meta:
+        model = BankLine
+        fields = ("bank", "account", "serial", "value_on", "payer", "memo")
+
+    def clean_amount(self) -> int:
+        try:
+            return read_fen(self.cleaned_data["amount"])
+        except Refused as refused:
+            raise forms.ValidationError(refused.text()) from None
+
+
+class WhoseMoney(ActForm):
+    merchant = forms.ModelChoiceField(Merchant.objects.none(), label=_("Merchant"))
+
+    def prepare(self) -> None:
+        field = self.fields["merchant"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Merchant.objects.visible_to(self.request.user).filter(float_id__isnull=False)
+        field.widget = AutocompleteSelect(TopUp._meta.get_field("merchant"), admin.site)
+        suggested = topups.suggested(self.row)
+        field.initial = suggested.pk if suggested else None
+        if suggested:
+            # Translators: 附言中的编号指向：%(merchant)s
+            field.help_text = _t("The reference in the bank's text names %(merchant)s.") % {"merchant": suggested}
+
+
+def _facts(request: HttpRequest, line: BankLine) -> list[tuple[Any, Any]]:
+    return [
+        (_("Amount"), yuan(line.amount_fen)),
+        (_("Payer"), line.payer or "–"),
+        (_("Text"), line.memo or "–"),
+        (_("Serial number"), line.serial),
+        (_("Value date"), line.value_on),
+    ]
+
+
+def _match(request: HttpRequest, line: BankLine, data: dict[str, Any]) -> str:
+    assert isinstance(request.user, User)
+    topups.match(line=line, merchant=data["merchant"], user=request.user, at=now())
+    return _t("Asked. When a second person agrees, the money is in the merchant's float.")
+
+
+@admin.register(BankLine)
+class BankLineAdmin(ScopedAdmin):
+    scope = "headquarters"
+    view_permission = "book.view"
+    add_permission = "bank.receive"
+    paginator = CappedPaginator
+    list_display = ("value_on", "shown_amount", "payer", "memo", "serial", "shown_state", "received_at")
+    list_display_links = ("value_on", "shown_amount")
+    list_filter = (("allotted_to", admin.EmptyFieldListFilter),)
+    search_fields = ("serial", "payer", "memo")
+    ordering = ("-received_at", "-pk")
+    fields = (
+        ("bank", "account", "serial"),
+        ("shown_amount", "value_on", "received_at"),
+        ("payer", "memo"),
+        ("shown_state", "shown_allotted", "allotted_at"),
+        ("shown_journal", "shown_allot_journal"),
+    )
+    readonly_fields = ("shown_amount", "shown_state", "shown_allotted", "shown_journal", "shown_allot_journal")
+    acts = (
+        Act(
+            name="match",
+            # Translators: 认领给商户
+            title=_("Say whose money it is"),
+            permission="topup.ask",
+            says=_("A second person has to agree. Until then the money waits in suspense and nobody can spend it."),
+            shows=_facts,
+            form=WhoseMoney,
+            run=_match,
+            is_possible=lambda _request, line: line.allotted_to_id is None and _asked(line) is None,
+            icon="person_search",
+            url=lambda _line: reverse("admin:points_bankline_changelist"),
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("allotted_to")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = LineForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj else (("bank", "account", "serial"), ("amount", "value_on"), ("payer", "memo"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.readonly_fields if obj else ()
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Read which lines of a page wait for a decision in one query."""
+        changelist = super().get_changelist_instance(request)
+        waiting = set(
+            TopUp.objects.filter(
+                bank_line__in=[row.pk for row in changelist.result_list],
+                state=TopUp.State.MATCHED,
+                approval__state=Approval.State.WAITING,
+            ).values_list("bank_line_id", flat=True)
+        )
+        for row in changelist.result_list:
+            row.is_asked = row.pk in waiting
+        return changelist
+
+    def perform(self, request: HttpRequest, row: BankLine, data: dict[str, Any], change: bool) -> BankLine:
+        return funding.receive(
+            bank=data["bank"],
+            account=data["account"],
+            serial=data["serial"],
+            amount_fen=data["amount"],
+            value_on=data["value_on"],
+            payer=data["payer"],
+            memo=data["memo"],
+            actor=actor_of(request),
+            at=now(),
+        )
+
+    @display(description=_("amount"), ordering="amount_fen")
+    def shown_amount(self, line: BankLine) -> str:
+        return links.money(line.amount_fen)
+
+    @display(description=_("state"), label={"waiting": "warning", "asked": "info", "booked": "success"})
+    def shown_state(self, line: BankLine) -> tuple[str, Any]:
+        if line.allotted_to_id is not None:
+            # Translators: 已入账
+            return "booked", _("Booked")
+        is_asked = getattr(line, "is_asked", None)
+        if is_asked if is_asked is not None else _asked(line) is not None:
+            # Translators: 待复核
+            return "asked", _("Waiting for the second person")
+        # Translators: 待认领
+        return "waiting", _("Belongs to nobody yet")
+
+    @display(description=_("allotted to"))
+    def shown_allotted(self, line: BankLine) -> str:
+        return links.link("points_account", line.allotted_to_id, str(line.allotted_to))
+
+    @display(description=_("journal of receipt"))
+    def shown_journal(self, line: BankLine) -> str:
+        return links.journal(line.journal_id)
+
+    @display(description=_("journal of allotment"))
+    def shown_allot_journal(self, line: BankLine) -> str:
+        return links.journal(line.allot_journal_id)
+
+
+def _asked(line: BankLine) -> TopUp | None:
+    waiting = TopUp.objects.filter(bank_line=line, state=TopUp.State.MATCHED, approval__state=Approval.State.WAITING)
+    return waiting.first()
