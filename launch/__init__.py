@@ -9,5 +9,9 @@ valkey    a broker of our own
 backing   the database and the broker of a command, own or given by URL
 serve     `./run`
 checks    test, lint, e2e, css, lock
+django    Django's commands as children: as whom they run, what a start needs
+doctor    `./run doctor`
+node      the style sheet
+steps, probe   run inside .venv: several commands in one Django; questions to the database
 operate   backup, restore, upgrade, doctor, reset, bench, replay and Django's commands
 """

@@ -35,7 +35,8 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     ),
     "state_path_too_long": (
         2,
-        "The path of the state folder is too long ({length} bytes; at most {limit}, and 255 for one folder). Give LIANHUI_STATE a shorter one.",
+        "The path of the state folder is too long ({length} bytes; at most {limit}, and 255 for one folder). "
+        "Give LIANHUI_STATE a shorter one.",
         "数据目录的路径过长（{length} 字节；最多 {limit}，单个目录名最多 255）。请用 LIANHUI_STATE 指定较短的路径。",
     ),
     "state_unwritable": (
@@ -95,10 +96,10 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
         "The static files could not be collected. The end of {log}:\n{tail}",
         "静态文件整理失败。{log} 的末尾：\n{tail}",
     ),
-    "town_failed": (
+    "preparing_failed": (
         1,
-        "The demo town could not be built (see above). `./run reset --yes` starts afresh.",
-        "演示小镇构建失败（见上）。可执行 `./run reset --yes` 重新开始。",
+        "The database could not be made ready (see above). A demo may start afresh with `./run reset --yes`.",
+        "数据库准备失败（见上）。演示环境可执行 `./run reset --yes` 重新开始。",
     ),
     "child_ended": (
         1,

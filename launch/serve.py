@@ -34,8 +34,9 @@ def serve(words: list[str]) -> int:
             with backing.started(state) as env:
                 try:
                     prepare(state, env)
-                    start_children(state, env, listener, children)
+                    start_web(state, env, listener, children)
                     wait_until_answered(address, children[0])
+                    start_tasks(state, env, children)
                     announce(address, env)
                     watch(children)
                 finally:
@@ -51,11 +52,16 @@ def serve(words: list[str]) -> int:
 
 
 def prepare(state: State, env: Mapping[str, str]) -> None:
-    """Everything that must be true before the first request."""
+    """Everything that must be true before the first request.
+
+    A demo gets its town. An installation that is none must pass Django's deployment check, which fails while a demo
+    adapter is on.
+    """
+    step("Bringing the database up to date …", "正在升级数据库 …")
+    demo = ["town --scale small"] if is_demo(env) else ["check --deploy --fail-level ERROR"]
     with django.collecting_static(state, env):
-        django.bring_up_to_date(env)
-        if is_demo(env) and django.has("town") and django.run(env, "town", "--scale", "small"):
-            raise Refused("town_failed")
+        if django.run_as_owner(env, *django.UP_TO_DATE, *demo):
+            raise Refused("preparing_failed")
 
 
 def is_demo(env: Mapping[str, str]) -> bool:
@@ -80,23 +86,32 @@ def listening_socket() -> socket.socket:
     raise Refused("port_busy", port=named or FIRST_PORT)
 
 
-def start_children(state: State, env: Mapping[str, str], listener: socket.socket, children: list[Child]) -> None:
-    """Start web, worker and beat, in the order in which they are stopped."""
-    python = str(packages.PYTHON)
+def start_web(state: State, env: Mapping[str, str], listener: socket.socket, children: list[Child]) -> None:
+    """Start gunicorn on the port that is held already; loaded once, then forked."""
     descriptor = listener.fileno()
-    gunicorn = [python, "-m", "gunicorn", "alliance.wsgi:application", "--bind", f"fd://{descriptor}"]
-    gunicorn += ["--worker-class", "gthread", "--workers", env.get("WEB_WORKERS", "2")]
-    gunicorn += ["--threads", env.get("WEB_THREADS", "4"), "--timeout", "60", "--graceful-timeout", "20"]
-    gunicorn += ["--no-control-socket", *_heartbeats()]
-    celery = [python, "-m", "celery", "--app", "alliance.celery"]
-    worker = [*celery, "worker", "--concurrency", env.get("TASK_WORKERS", "2"), "--without-gossip", "--without-mingle"]
-    beat = [*celery, "beat", "--pidfile", ""]
-    for name, command, handed in (("web", gunicorn, (descriptor,)), ("worker", worker, ()), ("beat", beat, ())):
-        log = state.logs / f"{name}.log"
-        children.append(process.spawn(name, command, log=log, env=env, cwd=ROOT, pass_fds=handed))
+    command = [str(packages.PYTHON), "-m", "gunicorn", "alliance.wsgi:application", "--preload"]
+    command += ["--bind", f"fd://{descriptor}", "--worker-class", "gthread", "--workers", env.get("WEB_WORKERS", "2")]
+    command += ["--threads", env.get("WEB_THREADS", "4"), "--timeout", "60", "--graceful-timeout", "20"]
+    command += ["--no-control-socket", *_heartbeats()]
+    log = state.logs / "web.log"
+    children.append(process.spawn("web", command, log=log, env=env, cwd=ROOT, pass_fds=(descriptor,)))
     listener.close()
+    _tell(state, children)
+
+
+def start_tasks(state: State, env: Mapping[str, str], children: list[Child]) -> None:
+    """Start worker and beat; children are kept in the order in which they are stopped."""
+    celery = [str(packages.PYTHON), "-m", "celery", "--app", "alliance.celery"]
+    worker = ["worker", "--concurrency", env.get("TASK_WORKERS", "2"), "--without-gossip", "--without-mingle"]
+    for name, words in (("worker", worker), ("beat", ["beat", "--pidfile", ""])):
+        children.append(process.spawn(name, [*celery, *words], log=state.logs / f"{name}.log", env=env, cwd=ROOT))
+    _tell(state, children)
+
+
+def _tell(state: State, children: list[Child]) -> None:
+    """Write down which processes a killed launcher would leave ending."""
     told = state.running_as_told().get("children", [])
-    state.tell(children=[*told, *(child.mark for child in children)])
+    state.tell(children=[*told, *(child.mark for child in children if child.mark not in told)])
 
 
 def wait_until_answered(address: str, web: Child) -> None:
