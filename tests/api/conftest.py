@@ -1,0 +1,8 @@
+import pytest
+
+from tests.cast import Town
+
+
+@pytest.fixture
+def town(db: None) -> Town:
+    return Town()
