@@ -25,6 +25,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """The reckoning of one movement."""
+
+    title: str
+    steps: list[Step]
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     what: str
     points: int
@@ -55,8 +63,7 @@ class Detail:
     trade: str
     moves: list[Move]
     balance_after: int
-    why: list[Step] = field(default_factory=list)
-    why_title: str = ""
+    why: list[Reason] = field(default_factory=list)
     receipt: Receipt | None = None
     outlet: Outlet | None = None
     undoes: int | None = None
@@ -82,7 +89,6 @@ def explain(member: Member, journal_id: int) -> Detail | None:
         moves=[Move(word, row.signed) for word, row in zip(what, rows, strict=True)],  # type: ignore[attr-defined]
         balance_after=last.balance_after or 0,
         why=_why(rows, sale) if undoes is None else [],
-        why_title=_why_title(rows),
         receipt=_receipt(sale, outlet, rows) if sale and outlet else None,
         outlet=outlet,
         undoes=undoes,
@@ -97,30 +103,31 @@ def _sale(row: Transfer) -> Sale | None:
     return Sale.objects.filter(outlet_id=row.outlet_id, booked_at=row.booked_at, id=row.journal_id).first()
 
 
-def _why_title(rows: list[Transfer]) -> str:
-    earned = next((row for row in rows if row.kind == Transfer.Kind.EARN and row.reverses_id is None), None)
-    if earned:
-        # Translators: 为什么得 %(points)s 分
-        return _("Why %(points)s points?") % {"points": thousands(earned.points)}
-    # Translators: 这一笔怎么回事
-    return _("How this came about")
-
-
-def _why(rows: list[Transfer], sale: Sale | None) -> list[Step]:
-    steps: list[Step] = []
-    for row in rows:
-        if row.kind == Transfer.Kind.SPEND:
-            steps += _why_spent(row)
-        elif row.kind == Transfer.Kind.EARN and sale is not None:
-            steps += _why_earned(row, sale)
+def _why(rows: list[Transfer], sale: Sale | None) -> list[Reason]:
+    """Return one reckoning for each movement of the journal, earned points first: that is what people ask about."""
+    reasons = []
+    for row in sorted(rows, key=lambda row: row.kind != Transfer.Kind.EARN):
+        if row.kind == Transfer.Kind.EARN and sale is not None:
+            # Translators: 为什么得 %(points)s 分
+            reasons.append(
+                Reason(_("Why %(points)s points?") % {"points": thousands(row.points)}, _why_earned(row, sale))
+            )
+        elif row.kind == Transfer.Kind.SPEND:
+            # Translators: 用掉的是哪些积分
+            reasons.append(Reason(_("Which points were spent?"), _why_spent(row)))
         elif row.kind == Transfer.Kind.EXPIRE:
             # Translators: 这些积分到了到期日还没用，按条款失效
             text = _("They were not spent by their last day. What expires first is always spent first.")
-            steps.append(Step(_("Expired"), points(row.points), text))
+            reasons.append(Reason(_("Why did they expire?"), [Step(_("Expired"), points(_moved(row)), text)]))
         elif row.kind == Transfer.Kind.ADJUST:
             # Translators: 由两名工作人员核对后更正
-            steps.append(Step(_("Corrected"), points(abs(row.points)), _("Checked by two people of the operator.")))
-    return steps
+            text = _("Checked by two people of the operator.")
+            reasons.append(Reason(_("Why was it corrected?"), [Step(_("Corrected"), points(_moved(row)), text)]))
+    return reasons
+
+
+def _moved(row: Transfer) -> int:
+    return abs(row.signed)  # type: ignore[attr-defined]
 
 
 def _why_earned(row: Transfer, sale: Sale) -> list[Step]:
@@ -174,19 +181,15 @@ def _why_spent(row: Transfer) -> list[Step]:
     ).order_by("lapses_on", "funder_id")
     used = [(use.lapses_on, use.funder_id, use.points) for use in uses]
     funders = wallets.funders_of({funder for _on, funder, _n in used})
+    moved = _moved(row)
     # Translators: 抵了 %(amount)s
-    steps = [
-        Step(
-            _("Points spent"),
-            points(row.points),
-            _("They took %(amount)s off the bill.") % {"amount": yuan(row.points)},
-        )
-    ]
+    steps = [Step(_("Points spent"), points(moved), _("They took %(amount)s off the bill.") % {"amount": yuan(moved)})]
     for on, funder, n in used:
         name = funders.get(funder, ("", ""))[0]
-        # Translators: %(name)s 给的、%(day)s 到期的积分
-        label = _("from %(name)s, good until %(day)s") % {"name": name, "day": _day(on)}
-        steps.append(Step(label, points(n)))
+        # Translators: %(day)s 到期的
+        text = _("good until %(day)s") % {"day": _day(on)}
+        # Translators: %(name)s 给的积分
+        steps.append(Step(_("given by %(name)s") % {"name": name}, points(n), text))
     return steps
 
 

@@ -78,7 +78,7 @@ class Entry:
 
     @property
     def sub(self) -> str:
-        return f"{self.what} · {local_time(self.at)}"
+        return f"{self.what} · {local_time(self.at, 'MONTH_DAY_FORMAT')} {local_time(self.at, 'TIME_FORMAT')}"
 
     @property
     def balance_words(self) -> str:
@@ -120,8 +120,12 @@ def wallet_of(member: Member) -> Wallet:
 
 
 def transfers_of(wallet_id: int) -> QuerySet[Transfer]:
-    """Return the movements of a wallet with `signed`: what each did to the balance. Newest last by (booked_at, seq)."""
-    signed = Case(When(credit_id=wallet_id, then=F("points")), default=-F("points"), output_field=BigIntegerField())
+    """Return the movements of a wallet with `signed`: what each did to the balance.
+
+    A spend takes points and the spending fee together (rest): to the member they are one figure.
+    """
+    taken = -F("points") - F("rest")
+    signed = Case(When(credit_id=wallet_id, then=F("points")), default=taken, output_field=BigIntegerField())
     return Transfer.objects.filter(bucket=wallet_id % 64, wallet_id=wallet_id).annotate(signed=signed)
 
 
