@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from zlib import crc32
 
 from django import template
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select, Textarea
@@ -16,7 +17,7 @@ from alliance.calc import chart
 
 register = template.Library()
 
-TILE_TONES = ("primary", "in", "warning", "info", "neutral")
+TILE_TONES = ("primary", "in", "info", "neutral")
 
 
 @register.filter
@@ -27,8 +28,8 @@ def initial(name: Any) -> str:
 
 @register.filter
 def tile_tone(name: Any) -> str:
-    """A tint for a name: always the same one, so that a shop is recognised by it."""
-    return TILE_TONES[sum(str(name or "").encode()) % len(TILE_TONES)]
+    """A tint for a name or trade: always the same one, so that it is recognised. Never the yellow of warnings."""
+    return TILE_TONES[crc32(str(name or "").encode()) % len(TILE_TONES)]
 
 
 @register.simple_tag

@@ -1,6 +1,6 @@
 """Chinese as shops write it: 1,234.50 and 2026-11-22 19:44."""
 
-DATE_FORMAT = "Y-m-d"
+DATE_FORMAT = "Y年n月j日"
 TIME_FORMAT = "H:i"
 DATETIME_FORMAT = "Y-m-d H:i"
 YEAR_MONTH_FORMAT = "Y年n月"
