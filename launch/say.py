@@ -3,7 +3,8 @@
 import os
 import sys
 
-# code: exit status, English, Chinese. Placeholders are filled from the facts of the refusal.
+# code: exit status, English, Chinese. Placeholders are filled from the facts of the refusal; the fact `tail`, the end of
+# a log, follows the sentences.
 REFUSALS: dict[str, tuple[int, str, str]] = {
     "python_too_old": (
         2,
@@ -82,10 +83,14 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     ),
     "database_failed": (
         1,
-        "PostgreSQL did not start. The end of {log}:\n{tail}",
-        "PostgreSQL 未能启动。{log} 的末尾：\n{tail}",
+        "PostgreSQL did not start. Look into {log}, which ends with:",
+        "PostgreSQL 未能启动。日志 {log} 末尾如下：",
     ),
-    "broker_failed": (1, "Valkey did not start. The end of {log}:\n{tail}", "Valkey 未能启动。{log} 的末尾：\n{tail}"),
+    "broker_failed": (
+        1,
+        "Valkey did not start. Look into {log}, which ends with:",
+        "Valkey 未能启动。日志 {log} 末尾如下：：\n{tail}",
+    ),
     "migrate_failed": (
         1,
         "The database could not be brought up to date (see above).",
@@ -93,8 +98,8 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     ),
     "static_failed": (
         1,
-        "The static files could not be collected. The end of {log}:\n{tail}",
-        "静态文件整理失败。{log} 的末尾：\n{tail}",
+        "The static files could not be collected. Look into {log}, which ends with:",
+        "静态文件整理失败。日志 {log} 末尾如下：",
     ),
     "preparing_failed": (
         1,
@@ -103,13 +108,13 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     ),
     "child_ended": (
         1,
-        "{name} ended by itself with status {status}; everything is stopped. The end of {log}:\n{tail}",
-        "{name} 自行退出（状态 {status}），已全部停止。{log} 的末尾：\n{tail}",
+        "{name} ended by itself with status {status}; everything is stopped. Look into {log}, which ends with:",
+        "{name} 自行退出（状态 {status}），已全部停止。日志 {log} 末尾如下：",
     ),
     "web_failed": (
         1,
-        "The web server did not answer on {address}. The end of {log}:\n{tail}",
-        "网页服务未在 {address} 响应。{log} 的末尾：\n{tail}",
+        "The web server did not answer on {address}. Look into {log}, which ends with:",
+        "网页服务未在 {address} 响应。日志 {log} 末尾如下：",
     ),
     "browser_missing": (
         2,
@@ -155,12 +160,13 @@ class Refused(Exception):
         self.code = code
         self.status, english, chinese = REFUSALS[code]
         self.sentences = [english.format(**facts), chinese.format(**facts)]
+        self.tail = str(facts.get("tail", ""))
         super().__init__(code)
 
     def text(self) -> str:
-        """Both sentences, the reader's language first."""
+        """Both sentences, the reader's language first, and the end of the log."""
         first, second = reversed(self.sentences) if is_chinese() else self.sentences
-        return f"[{self.code}] {first}\n[{self.code}] {second}"
+        return "\n".join(filter(None, [f"[{self.code}] {first}", f"[{self.code}] {second}", self.tail]))
 
 
 def is_chinese() -> bool:

@@ -115,16 +115,20 @@ def _tell(state: State, children: list[Child]) -> None:
 
 
 def wait_until_answered(address: str, web: Child) -> None:
-    """Wait for the first page, so that READY is true."""
+    """Wait for the first answer, so that READY is true."""
+    host = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip(" .*") or HOST
+    question = urllib.request.Request(f"{address}/healthz", headers={"Host": host})
     deadline = time.monotonic() + 90
     while web.process.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{address}/healthz", timeout=30):
+            with urllib.request.urlopen(question, timeout=30):
                 return
-        except urllib.error.HTTPError:
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                return
             break
         except OSError:
-            time.sleep(0.2)
+            time.sleep(0.1)
     raise Refused("web_failed", address=address, log=web.log, tail=web.tail())
 
 
