@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import site
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -36,6 +37,13 @@ class ActForm(forms.Form):
 
     def prepare(self) -> None:
         """Limit choices to what this reader may see."""
+
+
+def look_up(asked: forms.Field, related: Any) -> None:
+    """Let a choice be looked up while typing, within what the reader may see; `related`: a foreign key to the same rows."""
+    assert isinstance(asked, forms.ModelChoiceField)
+    asked.widget = AutocompleteSelect(related, site)
+    asked.widget.choices = asked.choices
 
 
 def _dress(asked: forms.Field) -> None:

@@ -33,6 +33,13 @@ class Console(UnfoldAdminSite):
     empty_value_display = "–"
     final_catch_all_view = True
 
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Take only classes that say whose rows they show; other packages' classes know no units."""
+        from alliance.admin.scoped import ScopedAdmin
+
+        if admin_class is not None and issubclass(admin_class, ScopedAdmin):
+            super().register(model_or_iterable, admin_class, **options)
+
     def has_permission(self, request: HttpRequest) -> bool:
         return door.is_open(request)
 

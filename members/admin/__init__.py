@@ -119,6 +119,4 @@ class MemberAdmin(FrozenAdmin):
 
     @display(description=_("wallet"))
     def shown_wallet(self, member: Member) -> str:
-        from points.admin import links
-
         return links.wallet(member.wallet_id)

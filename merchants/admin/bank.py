@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _t
@@ -14,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from alliance.admin.acts import Act, ActForm
+from alliance.admin.acts import Act, ActForm, look_up
 from alliance.admin.scoped import CappedPaginator, ScopedAdmin, VerbForm, actor_of, now
 from alliance.amounts import read_fen
 from alliance.models import Approval, User
@@ -51,7 +50,7 @@ class WhoseMoney(ActForm):
         field = self.fields["merchant"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = Merchant.objects.visible_to(self.request.user).filter(float_id__isnull=False)
-        field.widget = AutocompleteSelect(TopUp._meta.get_field("merchant"), admin.site)
+        look_up(field, TopUp._meta.get_field("merchant"))
         suggested = topups.suggested(self.row)
         field.initial = suggested.pk if suggested else None
         if suggested:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _t
@@ -14,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from alliance import access
-from alliance.admin.acts import Act, ActForm
+from alliance.admin.acts import Act, ActForm, look_up
 from alliance.admin.scoped import FrozenInline, ScopedAdmin, ScopedRelatedFilter, actor_of, now
 from alliance.calc import phone
 from alliance.calc.worktime import shanghai_day
@@ -105,7 +104,7 @@ class OutletForm(ActForm):
     tills = forms.IntegerField(label=_("Tills"), min_value=1, max_value=50, initial=1)
 
     def prepare(self) -> None:
-        self.fields["city"].widget = AutocompleteSelect(Outlet._meta.get_field("city"), admin.site)
+        look_up(self.fields["city"], Outlet._meta.get_field("city"))
 
 
 class StaffForm(ActForm):
