@@ -3,8 +3,8 @@
 import os
 import sys
 
-# code: exit status, English, Chinese. Placeholders are filled from the facts of the refusal; the fact `tail`, the end of
-# a log, follows the sentences.
+# code: exit status, English, Chinese. Placeholders are filled from the facts of the refusal; the fact `tail`, the end
+# of a log, follows the sentences.
 REFUSALS: dict[str, tuple[int, str, str]] = {
     "python_too_old": (
         2,
@@ -89,7 +89,7 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "broker_failed": (
         1,
         "Valkey did not start. Look into {log}, which ends with:",
-        "Valkey 未能启动。日志 {log} 末尾如下：：\n{tail}",
+        "Valkey 未能启动。日志 {log} 末尾如下：",
     ),
     "migrate_failed": (
         1,
