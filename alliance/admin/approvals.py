@@ -14,7 +14,7 @@ from unfold.decorators import display
 
 from alliance import access, approvals
 from alliance.admin.acts import Act, ActForm
-from alliance.admin.scoped import FrozenAdmin, now
+from alliance.admin.scoped import FrozenAdmin, now, once
 from alliance.models import Approval, Unit, User
 
 
@@ -30,7 +30,7 @@ def _title(approval: Approval) -> Any:
 
 def _words(approval: Approval) -> str:
     kind = approvals.kinds().get(approval.kind)
-    return str(kind.describe(approval)) if kind else approval.subject
+    return str(once(approval, "in_words", lambda: kind.describe(approval))) if kind else approval.subject
 
 
 def _may_decide(request: HttpRequest, approval: Approval) -> bool:
@@ -137,6 +137,9 @@ class ApprovalAdmin(FrozenAdmin):
 
     def unit_of(self, row: Approval) -> Unit:
         return row.unit
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("asked_by", "decided_by", "unit")
 
     @display(description=_("What"), ordering="kind")
     def shown_what(self, approval: Approval) -> Any:

@@ -15,7 +15,7 @@ the diary.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -260,6 +260,13 @@ class FrozenInline(Permissions, TabularInline):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def once(row: Any, name: str, ask: Callable[[], Any]) -> Any:
+    """Ask once per row: Unfold draws a read-only field several times."""
+    if not hasattr(row, name):
+        setattr(row, name, ask())
+    return getattr(row, name)
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -14,7 +14,7 @@ from unfold.decorators import display
 
 from alliance import access
 from alliance.admin.acts import Act, ActForm, look_up
-from alliance.admin.scoped import FrozenInline, ScopedAdmin, ScopedRelatedFilter, actor_of, now
+from alliance.admin.scoped import FrozenInline, ScopedAdmin, ScopedRelatedFilter, actor_of, now, once
 from alliance.calc import phone
 from alliance.calc.worktime import shanghai_day
 from alliance.models import City, Unit
@@ -324,11 +324,12 @@ class MerchantAdmin(ScopedAdmin):
         return changelist
 
     def _float(self, merchant: Merchant) -> tuple[int | None, int | None]:
-        known: tuple[int | None, int | None] | None = getattr(merchant, "float_now", None)
-        if known is None and merchant.float_id:
-            cover = statements.float_cover(merchant.float_id, now())
-            known = (cover.balance, cover.days)
-        return known or (None, None)
+        def ask() -> tuple[int | None, int | None]:
+            cover = statements.float_cover(merchant.float_id, now()) if merchant.float_id else None
+            return (cover.balance, cover.days) if cover else (None, None)
+
+        known: tuple[int | None, int | None] = once(merchant, "float_now", ask)
+        return known
 
     @display(description=_("merchant"), ordering="name")
     def shown_name(self, merchant: Merchant) -> str:
@@ -366,7 +367,8 @@ class MerchantAdmin(ScopedAdmin):
     def shown_missing(self, merchant: Merchant) -> str:
         if merchant.state != Merchant.State.DRAFT:
             return "–"
-        return "、".join(str(step) for step in onboarding.missing_steps(merchant, now())) or _t("nothing")
+        steps = once(merchant, "steps_missing", lambda: onboarding.missing_steps(merchant, now()))
+        return "、".join(str(step) for step in steps) or _t("nothing")
 
     def perform(self, request: HttpRequest, row: Merchant, data: dict[str, Any], change: bool) -> Merchant:
         access.require(request.user, "merchant.change", data["centre"])  # type: ignore[arg-type]

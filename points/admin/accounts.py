@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from alliance.admin.scoped import FrozenAdmin
+from alliance.admin.scoped import FrozenAdmin, once
 from alliance.templatetags.lianhui import bps
 from points import accounts
 from points.admin import links
@@ -68,7 +68,7 @@ class AccountAdmin(FrozenAdmin):
     # Translators: 此刻余额
     @display(description=_("balance at this moment"))
     def shown_exact(self, account: Account) -> str:
-        return links.money(accounts.balance(account.pk))
+        return links.money(once(account, "exact", lambda: accounts.balance(account.pk)))
 
     @display(description=_("float"))
     def shown_float(self, account: Account) -> str:
