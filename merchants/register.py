@@ -158,9 +158,10 @@ def daily(outlet_ids: Sequence[int], last_on: date, days: int) -> list[tuple[dat
 _SUMS: dict[str, Any] = {
     "bill_fen": Sum("bill_fen"),
     "n": Count("id", filter=Q(kind=SALE)) - Count("id", filter=Q(kind=VOID)),
+    # Before "points": from there on that name means the sum.
+    "cost_fen": Sum("points") + Sum("rest"),
     "points": Sum("points"),
     "spent_points": Sum("spent_points"),
-    "cost_fen": Sum("points") + Sum("rest"),
     "without_points": Count("id", filter=Q(kind=SALE, reason=FLOAT_EXHAUSTED)),
 }
 

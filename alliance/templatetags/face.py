@@ -7,7 +7,7 @@ from typing import Any
 from zlib import crc32
 
 from django import template
-from django.forms import BoundField, CheckboxInput, RadioSelect, Select, Textarea
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select, Textarea
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -66,7 +66,11 @@ def dressed(field: BoundField) -> SafeString:
         attrs["class"] = "select"
     elif isinstance(widget, Textarea):
         attrs["class"] = "textarea"
-    elif not isinstance(widget, RadioSelect):
+    elif isinstance(widget, CheckboxSelectMultiple):
+        attrs["class"] = "checkbox checkbox-primary"
+    elif isinstance(widget, RadioSelect):
+        attrs["class"] = "radio radio-primary"
+    else:
         attrs["class"] = "input"
     if own := widget.attrs.get("class"):
         attrs["class"] = f"{attrs.get('class', '')} {own}".strip()
