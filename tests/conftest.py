@@ -18,11 +18,17 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.core.management import call_command, get_commands
 from django.db import connection, connections
 from django.test import TransactionTestCase
 from django.utils import translation
 from psycopg import sql
+
+
+def pytest_configure() -> None:
+    """Hash passwords and PINs fast: the real way costs a second each, on purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +87,12 @@ def application_connection(application_url: str, transactional_db: None) -> Iter
     """A connection as the application's role, beside the test's own: it sees what was committed."""
     with psycopg.connect(application_url, autocommit=True) as application:
         yield application
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """What one test counted (attempts, rates) does not count for the next."""
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)
