@@ -1,7 +1,7 @@
 """Signing console staff in: what they know (a password) and what they have (an authenticator app).
 
-The passwords' tries and the codes' tries are counted apart, per person and per network address, so that neither a patient
-guesser nor a farm of them gets far. Nobody is told whether an address is known.
+The passwords' tries and the codes' tries are counted apart, per person and per network address, so that neither a
+patient guesser nor a farm of them gets far. Nobody is told whether an address is known.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ NO_POST = declare("no_post_today", 403, _("You hold no post today. Ask headquart
 
 
 def check_password(*, request: HttpRequest, email: str, password: str, ip: str) -> User:
-    """Return whom the e-mail and password belong to. Refuses: staff_login_wrong, staff_too_many_tries, no_post_today."""
+    """Return whom the e-mail and password belong to.
+
+    Refuses: staff_login_wrong, staff_too_many_tries, no_post_today.
+    """
     _guard(("login", email.strip().lower()), TRIES_PER_ADDRESS)
     _guard(("login-ip", ip), TRIES_PER_NETWORK)
     user = authenticate(request, username=email, password=password)

@@ -40,7 +40,7 @@ class ActForm(forms.Form):
 
 
 def look_up(asked: forms.Field, related: Any) -> None:
-    """Let a choice be looked up while typing, within what the reader may see; `related`: a foreign key to the same rows."""
+    """Let a choice be looked up while typing, within what the reader may see. related: a foreign key to its rows."""
     assert isinstance(asked, forms.ModelChoiceField)
     asked.widget = AutocompleteSelect(related, site)
     asked.widget.choices = asked.choices

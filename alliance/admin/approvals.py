@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from alliance import access, approvals
 from alliance.admin.acts import Act, ActForm
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, now, once
 from alliance.models import Approval, Unit, User
 
@@ -149,10 +150,10 @@ class ApprovalAdmin(FrozenAdmin):
     def shown_words(self, approval: Approval) -> str:
         return _words(approval)
 
-    @display(
+    @labelled(
         description=_("state"),
         ordering="state",
-        label={"waiting": "warning", "approved": "success", "refused": "danger"},
+        tones={"waiting": "warning", "approved": "success", "refused": "danger"},
     )
     def shown_state(self, approval: Approval) -> tuple[str, str]:
         return approval.state, approval.get_state_display()

@@ -34,6 +34,8 @@ FIRST = (
     "jobs_failed",
 )
 SPANS = (14, 30)
+# As in console.css: coming in, going out, neither.
+COLOURS = {"in": "#0f766e", "out": "#ea580c", "info": "#0369a1"}
 # A figure above zero that is trouble.
 ALARMING = frozenset({"jobs_failed"})
 
@@ -147,18 +149,18 @@ def _charts(values: dict[str, tuple[Metric, Value]], span: int) -> list[dict[str
             _("Points given and spent"),
             "points",
             (
-                ("points_given", _("given"), "#0f766e"),
-                ("points_spent", _("spent"), "#ea580c"),
+                ("points_given", _("given"), "in"),
+                ("points_spent", _("spent"), "out"),
             ),
         ),
         # Translators: 销售额
-        (_("Sales, in yuan"), "fen", (("sales", _("sales"), "#ea580c"),)),
-        (_("Members joined"), "count", (("members_joined_today", _("joined"), "#0369a1"),)),
+        (_("Sales, in yuan"), "fen", (("sales", _("sales"), "out"),)),
+        (_("Members joined"), "count", (("members_joined_today", _("joined"), "info"),)),
     )
     drawn = []
     for title, unit, lines in plans:
-        known = [(values[code][1].series[-span:], name, colour) for code, name, colour in lines if code in values]
-        if known and all(series for series, _name, _colour in known):
+        known = [(values[code][1].series[-span:], name, tone) for code, name, tone in lines if code in values]
+        if known and all(series for series, _name, _tone in known):
             drawn.append(_chart(title, unit, known))
     return drawn
 
@@ -170,13 +172,13 @@ def _chart(title: Any, unit: str, lines: list[tuple[Sequence[tuple[Any, Any]], A
         {
             "label": str(name),
             "data": [value / scale for _day, value in series],
-            "backgroundColor": colour,
+            "backgroundColor": COLOURS[tone],
             "borderRadius": 3,
             "maxBarThickness": 18,
             "displayYAxis": True,
             "maxTicksXLimit": 10,
         }
-        for series, name, colour in lines
+        for series, name, tone in lines
     ]
     rows = [
         [date_format(day, "SHORT_DATE_FORMAT"), *(_cell(unit, series[index][1]) for series, _n, _c in lines)]
@@ -186,7 +188,8 @@ def _chart(title: Any, unit: str, lines: list[tuple[Sequence[tuple[Any, Any]], A
     return {
         "title": title,
         "data": json.dumps({"labels": labels, "datasets": datasets}),
-        "heads": [name for _series, name, _colour in lines],
+        "heads": [name for _series, name, _tone in lines],
+        "legend": [(tone, name) for _series, name, tone in lines],
         "rows": list(reversed(rows)),
         "totals": totals,
     }

@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from alliance import jobs
 from alliance.admin.acts import Act
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, actor_of, now
 from alliance.models import Job
 
@@ -52,7 +53,9 @@ class JobAdmin(FrozenAdmin):
         ),
     )
 
-    @display(description=_("state"), ordering="state", label={"running": "info", "done": "success", "failed": "danger"})
+    @labelled(
+        description=_("state"), ordering="state", tones={"running": "info", "done": "success", "failed": "danger"}
+    )
     def shown_state(self, job: Job) -> tuple[str, str]:
         return job.state, job.get_state_display()
 

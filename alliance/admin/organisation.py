@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from alliance import access, org
 from alliance.admin.acts import Act, ActForm
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenInline, ScopedAdmin, ScopedRelatedFilter, actor_of, now
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Post, Unit
@@ -52,7 +53,7 @@ class UnitAdmin(ScopedAdmin):
     def shown_name(self, unit: Unit) -> str:
         return " " * (unit.path.count(".") - 1) + unit.name
 
-    @display(description=_("kind"), ordering="kind", label={"hq": "danger", "region": "warning", "centre": "info"})
+    @labelled(description=_("kind"), ordering="kind", tones={"hq": "danger", "region": "warning", "centre": "info"})
     def shown_kind(self, unit: Unit) -> tuple[str, str]:
         return unit.kind, unit.get_kind_display()
 
@@ -115,7 +116,7 @@ class PostAdmin(ScopedAdmin):
     def unit_of(self, row: Post) -> Unit:
         return row.unit
 
-    @display(description=_("role"), ordering="role", label=True)
+    @labelled(description=_("role"), ordering="role")
     def shown_role(self, post: Post) -> str:
         return post.get_role_display()
 

@@ -7,9 +7,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from alliance import calendar, trades
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, ScopedAdmin, actor_of, now
 from alliance.models import BusinessDay, City, Province, Trade
 
@@ -68,7 +68,7 @@ class BusinessDayAdmin(ScopedAdmin):
     ordering = ("-on", "pk")
     fields = ("on", "is_working", "name")
 
-    @display(description=_("day of"), label={"work": "info", "rest": "success"})
+    @labelled(description=_("day of"), tones={"work": "info", "rest": "success"})
     def shown_working(self, day: BusinessDay) -> tuple[str, Any]:
         # Translators: 上班 / 休息
         return ("work", _("Work")) if day.is_working else ("rest", _("Rest"))

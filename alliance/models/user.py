@@ -78,6 +78,9 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.masked
 
+    def get_full_name(self) -> str:
+        return str(self)
+
     @property
     def masked(self) -> str:
         """Return the phone or e-mail with its middle hidden."""

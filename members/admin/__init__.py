@@ -1,4 +1,4 @@
-"""Members in the console: the one place where a person and a wallet are seen side by side, and written down who looked."""
+"""Members in the console: the one place where a person and a wallet stand side by side, and looking leaves a trace."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from alliance import people
 from alliance.admin.acts import Act, ActForm
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, FrozenInline, now
 from alliance.calc import phone
 from alliance.models import User
@@ -111,7 +112,7 @@ class MemberAdmin(FrozenAdmin):
             yuan(balance),
         )
 
-    @display(description=_("state"), label={"frozen": "danger", "closed": "danger", "open": "success"})
+    @labelled(description=_("state"), tones={"frozen": "danger", "closed": "danger", "open": "success"})
     def shown_state(self, member: Member) -> tuple[str, Any]:
         if not member.user.is_active:
             return "closed", _("Closed")

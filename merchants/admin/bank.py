@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from alliance.admin.acts import Act, ActForm, look_up
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import CappedPaginator, ScopedAdmin, VerbForm, actor_of, now
 from alliance.amounts import read_fen
 from alliance.models import Approval, User
@@ -154,7 +155,7 @@ class BankLineAdmin(ScopedAdmin):
     def shown_amount(self, line: BankLine) -> str:
         return links.money(line.amount_fen)
 
-    @display(description=_("state"), label={"waiting": "warning", "asked": "info", "booked": "success"})
+    @labelled(description=_("state"), tones={"waiting": "warning", "asked": "info", "booked": "success"})
     def shown_state(self, line: BankLine) -> tuple[str, Any]:
         if line.allotted_to_id is not None:
             # Translators: 已入账

@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from alliance import access
 from alliance.admin.acts import Act, ActForm, look_up
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenInline, ScopedAdmin, ScopedRelatedFilter, actor_of, now, once
 from alliance.calc import phone
 from alliance.calc.worktime import shanghai_day
@@ -199,7 +200,8 @@ class MerchantAdmin(ScopedAdmin):
         ("name", "short_name"),
         ("kind", "trade", "centre"),
         ("credit_code", "shown_phone"),
-        ("shown_state", "state_since", "live_at", "opened_at"),
+        ("shown_state", "state_since"),
+        ("live_at", "opened_at"),
         ("shown_float", "shown_cover", "shown_reference"),
         "shown_missing",
     )
@@ -335,7 +337,7 @@ class MerchantAdmin(ScopedAdmin):
     def shown_name(self, merchant: Merchant) -> str:
         return str(merchant)
 
-    @display(description=_("state"), ordering="state", label=STATE_COLOURS)
+    @labelled(description=_("state"), ordering="state", tones=STATE_COLOURS)
     def shown_state(self, merchant: Merchant) -> tuple[str, str]:
         return merchant.state, merchant.get_state_display()
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from alliance.admin.acts import Act
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, ScopedRelatedFilter, actor_of, now
 from alliance.models import Unit
 from alliance.templatetags.lianhui import bps, yuan
@@ -144,7 +145,7 @@ class OutletAdmin(PartAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("centre")
 
-    @display(description=_("state"), ordering="state", label={"open": "success", "closed": "danger"})
+    @labelled(description=_("state"), ordering="state", tones={"open": "success", "closed": "danger"})
     def shown_state(self, outlet: Outlet) -> tuple[str, str]:
         return outlet.state, outlet.get_state_display()
 
@@ -181,7 +182,7 @@ class StaffAdmin(PartAdmin):
     def shown_user(self, post: Staff) -> str:
         return str(post.user)
 
-    @display(description=_("role"), ordering="role", label=True)
+    @labelled(description=_("role"), ordering="role")
     def shown_role(self, post: Staff) -> str:
         return post.get_role_display()
 
@@ -255,10 +256,10 @@ class TopUpAdmin(PartAdmin):
     def shown_amount(self, topup: TopUp) -> str:
         return yuan(topup.amount_fen)
 
-    @display(
+    @labelled(
         description=_("state"),
         ordering="state",
-        label={"announced": "info", "matched": "warning", "booked": "success", "refused": "danger"},
+        tones={"announced": "info", "matched": "warning", "booked": "success", "refused": "danger"},
     )
     def shown_state(self, topup: TopUp) -> tuple[str, str]:
         return topup.state, topup.get_state_display()

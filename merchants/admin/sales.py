@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from alliance import access
+from alliance.admin.drawing import labelled
 from alliance.models import Unit, User
 from alliance.templatetags.lianhui import bps, yuan
 from merchants.models import Outlet
@@ -42,7 +43,8 @@ class SaleAdmin(NewestAdmin):
     fields = (
         ("shown_number", "shown_kind", "shown_shop"),
         ("shown_bill", "shown_paid", "shown_eligible"),
-        ("shown_rate", "shown_rebate", "shown_given", "shown_rest"),
+        ("shown_rate", "shown_rebate"),
+        ("shown_given", "shown_rest"),
         ("shown_spent", "shown_fee"),
         ("event_at", "booked_at", "booked_on"),
         ("actor", "reference", "reason"),
@@ -92,7 +94,7 @@ class SaleAdmin(NewestAdmin):
     def shown_number(self, sale: Sale) -> str:
         return str(sale)
 
-    @display(description=_("kind"), label={1: "success", 2: "danger"})
+    @labelled(description=_("kind"), tones={1: "success", 2: "danger"})
     def shown_kind(self, sale: Sale) -> tuple[int, str]:
         return sale.kind, sale.get_kind_display()
 

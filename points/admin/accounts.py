@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, once
 from alliance.templatetags.lianhui import bps
 from points import accounts
@@ -56,7 +57,7 @@ class AccountAdmin(FrozenAdmin):
     def shown_number(self, account: Account) -> str:
         return f"A{account.pk}"
 
-    @display(description=_("kind"), ordering="kind", label=True)
+    @labelled(description=_("kind"), ordering="kind")
     def shown_kind(self, account: Account) -> str:
         return account.get_kind_display()
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from alliance.admin.drawing import labelled
 from points.admin import links
 from points.admin.newest import NewestAdmin
 from points.models import Account, Journal, Sale, Transfer
@@ -67,7 +68,7 @@ class HistoryAdmin(NewestAdmin):
     scope = "headquarters"
     view_permission = "book.view"
 
-    @display(description=_("kind"), ordering="kind", label=KIND_COLOURS)
+    @labelled(description=_("kind"), ordering="kind", tones=KIND_COLOURS)
     def shown_kind(self, row: Any) -> tuple[int, str]:
         return row.kind, row.get_kind_display()
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from alliance.admin.acts import Act, ActForm
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, actor_of, now
 from alliance.models import Unit, User
 from alliance.templatetags.lianhui import thousands, yuan
@@ -154,7 +155,7 @@ class WalletAdmin(FrozenAdmin):
     def shown_available(self, wallet: Wallet) -> str:
         return thousands(wallet.available)
 
-    @display(description=_("state"), label={"frozen": "danger", "open": "success"})
+    @labelled(description=_("state"), tones={"frozen": "danger", "open": "success"})
     def shown_state(self, wallet: Wallet) -> tuple[str, Any]:
         return ("frozen", _("Frozen")) if wallet.frozen_at else ("open", _("Works"))
 

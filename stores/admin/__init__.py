@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, ScopedRelatedFilter
 from alliance.models import Unit
 from alliance.templatetags.lianhui import thousands, yuan
@@ -42,7 +43,7 @@ class StoreAdmin(FrozenAdmin):
     def shown_outlet(self, store: Store) -> str:
         return f"{store.outlet.merchant} · {store.outlet}"
 
-    @display(description=_("kind"), ordering="kind", label={"direct": "info", "partner": "success"})
+    @labelled(description=_("kind"), ordering="kind", tones={"direct": "info", "partner": "success"})
     def shown_kind(self, store: Store) -> tuple[str, str]:
         return store.kind, store.get_kind_display()
 
@@ -101,7 +102,7 @@ class FeedRunAdmin(FeedPartAdmin):
         sums = {f"sum_{name}": Sum(f"lanes__{name}", default=0) for name in SUMS}
         return super().get_queryset(request).select_related("feed").annotate(**sums)
 
-    @display(description=_("state"), ordering="state", label={"open": "info", "done": "success"})
+    @labelled(description=_("state"), ordering="state", tones={"open": "info", "done": "success"})
     def shown_state(self, run: FeedRun) -> tuple[str, str]:
         return run.state, run.get_state_display()
 
@@ -142,6 +143,6 @@ class FeedRefusalAdmin(FeedPartAdmin):
     search_fields = ("=basket", "=product")
     ordering = ("feed", "row", "pk")
 
-    @display(description=_("reason"), ordering="reason", label=True)
+    @labelled(description=_("reason"), ordering="reason")
     def shown_reason(self, line: FeedRefusal) -> str:
         return line.get_reason_display()
