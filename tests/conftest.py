@@ -27,8 +27,12 @@ from psycopg import sql
 
 
 def pytest_configure() -> None:
-    """Hash passwords and PINs fast: the real way costs a second each, on purpose."""
+    """Hash passwords and PINs fast (the real way costs a second each, on purpose); keep the cache in this process.
+
+    Times in such a cache follow a clock that a test moves; the broker (REDIS_URL) stays real for tests that ask for it.
+    """
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 
 @pytest.fixture(scope="session")
