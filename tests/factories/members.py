@@ -13,6 +13,7 @@ from members import enrolment
 from members.models import Member
 
 _SERIAL = count(1)
+LONG_AGO = datetime(2026, 1, 5, 9, tzinfo=timezone.get_default_timezone())
 ENROLLER = Actor.system("tests")
 
 

@@ -14,7 +14,7 @@ from alliance.actors import Actor
 from alliance.models import City, Trade, Unit
 from merchants import agreements, onboarding
 from merchants.models import Merchant, Outlet
-from points import bills, funding, terms
+from points import bills, funding, partitions, terms
 from points.bills import Caller, Outcome, OutletRef
 
 _SERIAL = count(1)
@@ -99,6 +99,8 @@ def sale(
 ) -> Outcome:
     """Book one bill; `now` books it at that time."""
     when = at or now or timezone.now()
+    if now:
+        partitions.ahead(0, start=now.date())
     key = f"sale-{next(_SERIAL)}"
     bill = bills.draft(
         outlet=at_shop.ref,

@@ -154,9 +154,8 @@ def test_a_consent_is_withdrawn_once_and_never_deleted_or_rewritten():
     for change in ({"text_version": "2020-01"}, {"given_at": AT}):
         with pytest.raises((InternalError, IntegrityError)), _savepoint():
             rows.update(**change)
-    with pytest.raises((InternalError, IntegrityError)), _savepoint():
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM members_consentrecord WHERE id = %s", [receipt.pk])
+    with pytest.raises((InternalError, IntegrityError)), _savepoint(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM members_consentrecord WHERE id = %s", [receipt.pk])
     assert rows.update(withdrawn_at=timezone.now()) == 1
     with pytest.raises((InternalError, IntegrityError)), _savepoint():
         rows.update(withdrawn_at=None)
