@@ -29,6 +29,7 @@ from merchants.tills import Member
 from points import bills, terms
 from points.bills import Bill, Caller, Outcome, OutletRef
 from points.models import Sale, Terms
+from points.refusals import SALE_UNKNOWN
 
 TIME_OUT_OF_RANGE = declare(
     "time_out_of_range", 422, _("A sale can be sent up to 72 hours after it happened, and not before. Check the clock.")
@@ -241,6 +242,8 @@ def void(*, outlet: Outlet, sale_id: int, caller: Caller, key: str, actor: Actor
     Spent points go back to their lots, earned ones are taken back, and the float gets its rebate again.
     Refuses: sale_unknown, void_too_late, already_void, void_points_gone, key_reused.
     """
+    if sale_id >= 2**63:
+        raise SALE_UNKNOWN()
     body = json.dumps(["void", outlet.pk, sale_id])
     outcome = bills.void(
         sale_id=sale_id, outlet_id=outlet.pk, caller=caller, key=key, body=body, actor=actor, at=at

@@ -20,16 +20,17 @@ from merchants.api.receipts import ReceiptOutput
 from merchants.models.key import Scope
 
 
-class Documented(serializers.Serializer[Any]):
+class Documented(fields.Body):
     """The body as it is documented; items are read one by one, so that a bad one spoils only itself."""
 
-    class Item(serializers.Serializer[Any]):
+    class Item(fields.Body):
         key = fields.Text(min_length=8, max_length=200, help_text="The Idempotency-Key of this sale.")
         member = fields.member()
         bill_fen = fields.Whole(min_value=1)
         eligible_fen = fields.Whole(required=False, allow_null=True)
         reference = fields.reference()
         occurred_at = fields.When(required=False)
+        spend_points = fields.Whole(required=False, max_value=0, help_text="Not in batches: left out or 0.")
 
     outlet = fields.outlet()
     sales = Item(many=True, min_length=1, max_length=sales.BATCH_LIMIT)
@@ -43,7 +44,7 @@ class BatchView(MerchantView):
 
     scope = Scope.SALES
 
-    class Input(serializers.Serializer[Any]):
+    class Input(fields.Body):
         outlet = fields.outlet()
         sales = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=sales.BATCH_LIMIT)
 

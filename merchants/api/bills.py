@@ -31,7 +31,7 @@ class SaleView(MerchantView):
 
     scope = Scope.SALES
 
-    class Input(serializers.Serializer[Any]):
+    class Input(fields.Body):
         outlet = fields.outlet()
         member = fields.member()
         bill_fen = fields.Whole(min_value=1, help_text="The whole bill, points included.")
@@ -80,7 +80,7 @@ class SpendView(SaleView):
 
     scope = Scope.SPENDS
 
-    class Input(serializers.Serializer[Any]):  # type: ignore[assignment]
+    class Input(fields.Body):  # type: ignore[assignment]
         outlet = fields.outlet()
         member = fields.member()
         bill_fen = fields.Whole(min_value=1, help_text="The whole bill, points included.")

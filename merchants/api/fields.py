@@ -46,6 +46,15 @@ class Text(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
+class Body(serializers.Serializer[Any]):
+    """A request's body. A field that is not known is refused: a misspelt amount must not be left out in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
+            raise serializers.ValidationError({str(name)[:60]: [_("There is no such field.")] for name in sorted(unknown)})
+        return super().to_internal_value(data)
+
+
 def member(**options: Any) -> Text:
     """The till's one field: a member token, an 18-digit member code, a phone number, a member number or a card."""
     return Text(

@@ -21,7 +21,7 @@ class IdentifyView(MerchantView):
 
     scope = Scope.IDENTIFY
 
-    class Input(serializers.Serializer[Any]):
+    class Input(fields.Body):
         outlet = fields.outlet()
         member = fields.member()
         pin = fields.pin()

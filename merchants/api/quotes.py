@@ -21,7 +21,7 @@ class QuoteView(MerchantView):
 
     scope = Scope.SALES
 
-    class Input(serializers.Serializer[Any]):
+    class Input(fields.Body):
         outlet = fields.outlet()
         member_token = fields.Text(required=False, max_length=500)
         bill_fen = fields.Whole(min_value=1)

@@ -21,7 +21,7 @@ class VoidView(MerchantView):
 
     scope = Scope.VOID
 
-    class Input(serializers.Serializer[Any]):
+    class Input(fields.Body):
         outlet = fields.outlet()
 
     class Output(serializers.Serializer[Any]):
