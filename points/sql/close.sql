@@ -35,9 +35,12 @@ BEGIN
         ON CONFLICT (account_id) DO UPDATE SET total = excluded.total, fee = excluded.fee, centre = excluded.centre, promo = excluded.promo,
           buffer = excluded.buffer, closed_on = greatest(s.closed_on, excluded.closed_on)),
     part AS (
-      SELECT x.id, v.to_id, v.points FROM target x CROSS JOIN LATERAL (VALUES
-        (3::bigint, x.fee - x.was_fee), (x.centre_id, x.centre - x.was_centre), (x.promo_id, x.promo - x.was_promo),
-        (4::bigint, x.t - x.named - x.was_buffer)) v(to_id, points) WHERE v.points <> 0),
+      SELECT x.id, v.to_id, v.points, v.is_live FROM target x CROSS JOIN LATERAL (VALUES
+        (3::bigint, x.fee - x.was_fee, false), (x.centre_id, x.centre - x.was_centre, false), (x.promo_id, x.promo - x.was_promo, true),
+        (4::bigint, x.t - x.named - x.was_buffer, false)) v(to_id, points, is_live) WHERE v.points <> 0),
+    promoted AS (
+      UPDATE points_account a SET balance = a.balance + g.points
+        FROM (SELECT to_id, sum(points)::bigint AS points FROM part WHERE is_live GROUP BY to_id) g WHERE a.id = g.to_id),
     numbered AS (SELECT part.*, nextval('points_transfer_id') AS tid FROM part),
     booked AS (
       INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points, due_on)

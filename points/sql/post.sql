@@ -12,7 +12,7 @@ CREATE TYPE points_line AS (
   terms bigint, float_id bigint, proceeds bigint, fee_rest bigint, rest_id bigint,
   rate integer, member integer, spend_fee_bps integer, rebate integer, points integer, fee integer,
   booked_on date, promised date, matures date, expires date, due date, float_balance bigint, base timestamptz, ahead integer,
-  -- set when the decision is made
+  -- set when the decision is made; base is then the wallet's time before the first transfer of the batch
   status smallint, earn_id bigint, spend_id bigint, seq bigint, at timestamptz, balance bigint, pending bigint, free bigint, is_last boolean, ord integer
 );
 
@@ -265,8 +265,8 @@ BEGIN
   -- 4 the writing. First everything that the rows need to know, once.
   SELECT array_agg(ROW(z.key, z.body, z.wallet, z.outlet, z.event_at, z.paid, z.eligible, z.spend, z.reference,
       z.terms, z.float_id, z.proceeds, z.fee_rest, z.rest_id, z.rate, z.member, z.spend_fee_bps, z.rebate, z.got, z.fee,
-      z.booked_on, z.promised, z.matures, z.expires, z.due, NULL, z.base, z.ahead, z.st, z.eid, z.jid, z.seq0 + z.ahead,
-      greatest(z.last_at + interval '1 microsecond', z.floor_at, CASE WHEN z.legs = 0 THEN z.base END) + z.ahead * interval '1 microsecond',
+      z.booked_on, z.promised, z.matures, z.expires, z.due, NULL, greatest(z.last_at + interval '1 microsecond', z.floor_at), z.ahead, z.st, z.eid, z.jid, z.seq0 + z.ahead,
+      greatest(greatest(z.last_at + interval '1 microsecond', z.floor_at) + z.ahead * interval '1 microsecond', CASE WHEN z.legs = 0 THEN z.base END),
       z.balance, z.pending, z.free, z.is_last, z.ord)::points_line)
     INTO lines
     FROM (
@@ -352,7 +352,7 @@ BEGIN
       ORDER BY 1) g),
   d AS (UPDATE points_wallet z SET balance = y.balance, pending = y.pending,
       seq = y.seq + (y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer,
-      last_at = y.at + ((y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer - 1) * interval '1 microsecond'
+      last_at = y.base + (y.ahead + (y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer - 1) * interval '1 microsecond'
     FROM y WHERE z.id = y.wallet AND y.is_last AND y.ahead + (y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer > 0)
   SELECT y.ord, y.status, false, y.spend_id, y.at, y.points, y.spend, CASE WHEN y.status = 0 THEN y.rebate - y.points ELSE 0 END, y.balance, y.free,
     CASE WHEN y.status = 1 THEN y.rebate::bigint END FROM y;

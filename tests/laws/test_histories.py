@@ -1,0 +1,32 @@
+"""Random histories of all money verbs against an independent oracle: zero differences, one by one and in batches."""
+
+import os
+
+import pytest
+
+from tests.laws.histories import History
+
+SEED = int(os.environ.get("LAW_SEED", "1"))
+OPERATIONS = int(os.environ.get("LAW_OPERATIONS", "200000"))
+
+
+@pytest.mark.law
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("is_batched", "operations"), [(True, 16_500), (False, 3_600)])
+def test_the_book_answers_as_the_oracle(is_batched: bool, operations: int) -> None:
+    history = History(SEED, is_batched=is_batched)
+    history.play(operations)
+    # The history was not a tame one: nearly everything that can be answered was.
+    print(history.seen)
+    assert history.seen.keys() >= {
+        "booked", "without_points", "points_short", "key_reused", "wallet_unknown", "wallet_frozen",
+        "sale_unknown", "already_void", "void_too_late", "void_points_gone", "funder_short",
+    }  # fmt: skip
+
+
+@pytest.mark.law
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seed", range(SEED + 1, SEED + 6))
+def test_longer_lives(seed: int) -> None:
+    History(seed, is_batched=seed % 2 == 0).play(OPERATIONS // 5)
