@@ -15,7 +15,6 @@ class Bar:
     y: float
     width: float
     height: float
-    middle: float
     label: str
     words: str
     is_labelled: bool
@@ -60,7 +59,7 @@ def box(labels: Sequence[str], values: Sequence[float], words: Sequence[str], *,
     for n, (label, value, word) in enumerate(zip(labels, values, words, strict=True)):
         tall, middle = max(value, 0) / top * height, (n + 0.5) * slot
         shown = (count - 1 - n) % every == 0
-        bars.append(Bar(_r(middle - wide / 2), _r(height - tall), _r(wide), _r(tall), _r(middle), label, word, shown))
+        bars.append(Bar(_r(middle - wide / 2), _r(height - tall), _r(wide), _r(tall), label, word, shown))
     ticks = [Tick(f"{top * n / 4:,.10g}", _r(height * (1 - n / 4))) for n in range(5)]
     summary = f"{labels[0]} {words[0]} … {labels[-1]} {words[-1]}" if count else ""
     return Box(bars, ticks, summary)

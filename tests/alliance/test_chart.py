@@ -14,7 +14,7 @@ def test_the_scale_ends_at_a_round_number_above_every_value(top: float, ceiling:
 def test_bars_stand_on_the_ground_and_reach_their_share_of_the_scale() -> None:
     box = chart.box(["Mon", "Tue"], [10, 20], ["¥10", "¥20"], width=200, height=100)
     assert [(bar.y, bar.height) for bar in box.bars] == [(50, 50), (0, 100)]
-    assert [bar.middle for bar in box.bars] == [50, 150]
+    assert [bar.x + bar.width / 2 for bar in box.bars] == [50, 150]
     assert box.summary == "Mon ¥10 … Tue ¥20"
 
 
