@@ -80,7 +80,7 @@ def catch_up(seed: int, now: datetime, say: Say, live: Say) -> bool:
     while on <= today:
         life.live(q, on, now)
         if on < today:
-            life.night(q, on, q.floats)
+            life.night(q, on, is_last=True)
         on += timedelta(days=1)
     return True
 
@@ -97,7 +97,7 @@ def _build_layer(world: World, layer: Layer, now: datetime, say: Say, live: Call
     if layer.name == "small":
         _last_customers(q, now)
         _open_questions(q, organised, now)
-        founding.pins(now)
+        founding.pin(now)
     events.record("town.built", f"town.layer:{layer.name}", ACTOR, timezone.now(), {"scale": layer.name})
     say(f"The {layer.name} town is built.")
 
@@ -150,7 +150,7 @@ def _pilot(q: Quarter, dates: Dates) -> None:
         ]
         visits.append(Visit(_at(on, 19) + timedelta(minutes=12), 0, hotpot, 0, 128_800, False))
         life.live(q, on, _at(on, 0) + timedelta(days=1), only=sorted(visits))
-        life.night(q, on, q.floats)
+        life.night(q, on)
 
 
 def _past(q: Quarter, dates: Dates, now: datetime, live: Callable[[str], None]) -> None:
@@ -166,7 +166,7 @@ def _past(q: Quarter, dates: Dates, now: datetime, live: Callable[[str], None]) 
             _keep_low(q, low, dry, on, dates, is_first=n == 0)
         life.live(q, on, now)
         if n < total:
-            life.night(q, on, q.floats)
+            life.night(q, on, is_last=n == total - 1)
         live(f"lived {n:3d} of {total} days")
 
 

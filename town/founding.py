@@ -171,14 +171,20 @@ def members(people: Sequence[Person], joined_at: Sequence[datetime], at: datetim
     return enrolment.join_many(newcomers, actor=ACTOR, at=at)
 
 
-def pins(at: datetime) -> None:
-    """Give the named members the demo's PIN."""
-    for named in cast.MEMBERS:
-        member = Member.objects.select_related("user").get(user__phone=f"+86{named.phone}")
-        if not identify.has_pin(member.wallet_id):
-            identify.set_pin(wallet_id=member.wallet_id, pin=cast.PIN, actor=Actor.user(member.user), at=at)
+def pin(at: datetime) -> None:
+    """Give 林婶 the demo's PIN; the others have none yet, as new members do."""
+    member = Member.objects.select_related("user").get(user__phone=f"+86{cast.MEMBERS[0].phone}")
+    if not identify.has_pin(member.wallet_id):
+        identify.set_pin(wallet_id=member.wallet_id, pin=cast.PIN, actor=Actor.user(member.user), at=at)
 
 
 def _centre_names(n: int) -> list[str]:
-    named = ["和安城东服务中心", "和安城西服务中心", "和安新区服务中心", "和安河湾服务中心", "和安车站服务中心", "和安玉河服务中心"]
+    named = [
+        "和安城东服务中心",
+        "和安城西服务中心",
+        "和安新区服务中心",
+        "和安河湾服务中心",
+        "和安车站服务中心",
+        "和安玉河服务中心",
+    ]
     return named[:n] + [f"和安第 {i} 服务中心" for i in range(len(named) + 1, n + 1)]

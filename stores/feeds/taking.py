@@ -34,9 +34,7 @@ class Till:
     terms: tuple[Terms, ...]
 
     def terms_at(self, at: datetime) -> Terms | None:
-        return next(
-            (t for t in self.terms if t.valid_from <= at and (t.valid_to is None or at < t.valid_to)), None
-        )
+        return next((t for t in self.terms if t.valid_from <= at and (t.valid_to is None or at < t.valid_to)), None)
 
 
 @dataclass(slots=True)
@@ -156,9 +154,7 @@ def _move(lane: FeedLane, taken: Taken, position: int) -> None:
 
 
 def _refused(feed: Feed, screened: Screened, reason: str, detail: str = "") -> list[FeedRefusal]:
-    return [
-        _line_refused(feed, screened.basket, line.row, line.product, reason, detail) for line in screened.kept
-    ]
+    return [_line_refused(feed, screened.basket, line.row, line.product, reason, detail) for line in screened.kept]
 
 
 def _line_refused(  # noqa: PLR0917

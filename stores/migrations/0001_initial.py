@@ -6,163 +6,285 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('alliance', '0004_signin'),
-        ('merchants', '0001_initial'),
+        ("alliance", "0004_signin"),
+        ("merchants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Feed',
+            name="Feed",
             fields=[
-                ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('code', models.SlugField(max_length=40, unique=True, verbose_name='code')),
-                ('title', models.CharField(max_length=80, verbose_name='title')),
-                ('moved_days', models.IntegerField(default=0, verbose_name='dates moved by days')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('is_synthetic', models.BooleanField(default=False, verbose_name='synthetic')),
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("code", models.SlugField(max_length=40, unique=True, verbose_name="code")),
+                ("title", models.CharField(max_length=80, verbose_name="title")),
+                ("moved_days", models.IntegerField(default=0, verbose_name="dates moved by days")),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("is_synthetic", models.BooleanField(default=False, verbose_name="synthetic")),
             ],
             options={
-                'verbose_name': 'feed',
-                'verbose_name_plural': 'feeds',
+                "verbose_name": "feed",
+                "verbose_name_plural": "feeds",
             },
         ),
         migrations.CreateModel(
-            name='FeedRun',
+            name="FeedRun",
             fields=[
-                ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('scope', models.JSONField(default=dict, verbose_name='scope')),
-                ('state', models.CharField(choices=[('open', 'running'), ('done', 'done')], default='open', max_length=8, verbose_name='state')),
-                ('baskets_expected', models.PositiveIntegerField(verbose_name='baskets expected')),
-                ('started_at', models.DateTimeField(verbose_name='started')),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
-                ('feed', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='stores.feed', verbose_name='feed')),
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("scope", models.JSONField(default=dict, verbose_name="scope")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "running"), ("done", "done")],
+                        default="open",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                ("baskets_expected", models.PositiveIntegerField(verbose_name="baskets expected")),
+                ("started_at", models.DateTimeField(verbose_name="started")),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
+                (
+                    "feed",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="stores.feed",
+                        verbose_name="feed",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'feed run',
-                'verbose_name_plural': 'feed runs',
+                "verbose_name": "feed run",
+                "verbose_name_plural": "feed runs",
             },
         ),
         migrations.CreateModel(
-            name='FeedLane',
+            name="FeedLane",
             fields=[
-                ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('number', models.PositiveSmallIntegerField(verbose_name='number')),
-                ('position', models.PositiveBigIntegerField(default=0, verbose_name='position')),
-                ('baskets', models.PositiveIntegerField(default=0, verbose_name='baskets')),
-                ('repeated', models.PositiveIntegerField(default=0, verbose_name='baskets known already')),
-                ('without_points', models.PositiveIntegerField(default=0, verbose_name='baskets without points')),
-                ('lines', models.PositiveIntegerField(default=0, verbose_name='lines')),
-                ('value_fen', models.PositiveBigIntegerField(default=0, verbose_name='sales in fen')),
-                ('points', models.PositiveBigIntegerField(default=0, verbose_name='points')),
-                ('refused_baskets', models.PositiveIntegerField(default=0, verbose_name='baskets refused')),
-                ('refused_lines', models.PositiveIntegerField(default=0, verbose_name='lines refused')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lanes', to='stores.feedrun', verbose_name='run')),
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("number", models.PositiveSmallIntegerField(verbose_name="number")),
+                ("position", models.PositiveBigIntegerField(default=0, verbose_name="position")),
+                ("baskets", models.PositiveIntegerField(default=0, verbose_name="baskets")),
+                ("repeated", models.PositiveIntegerField(default=0, verbose_name="baskets known already")),
+                ("without_points", models.PositiveIntegerField(default=0, verbose_name="baskets without points")),
+                ("lines", models.PositiveIntegerField(default=0, verbose_name="lines")),
+                ("value_fen", models.PositiveBigIntegerField(default=0, verbose_name="sales in fen")),
+                ("points", models.PositiveBigIntegerField(default=0, verbose_name="points")),
+                ("refused_baskets", models.PositiveIntegerField(default=0, verbose_name="baskets refused")),
+                ("refused_lines", models.PositiveIntegerField(default=0, verbose_name="lines refused")),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lanes",
+                        to="stores.feedrun",
+                        verbose_name="run",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'lane of a feed run',
-                'verbose_name_plural': 'lanes of feed runs',
+                "verbose_name": "lane of a feed run",
+                "verbose_name_plural": "lanes of feed runs",
             },
         ),
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('catalogue', models.CharField(max_length=32, verbose_name='catalogue')),
-                ('code', models.CharField(max_length=32, verbose_name='code')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('department', models.CharField(max_length=40, verbose_name='department')),
-                ('category', models.CharField(blank=True, max_length=80, verbose_name='category')),
-                ('brand', models.CharField(blank=True, max_length=80, verbose_name='brand')),
-                ('package', models.CharField(blank=True, max_length=40, verbose_name='package')),
-                ('is_excluded', models.BooleanField(default=False, verbose_name='earns nothing')),
-                ('is_synthetic', models.BooleanField(default=False, verbose_name='synthetic')),
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("catalogue", models.CharField(max_length=32, verbose_name="catalogue")),
+                ("code", models.CharField(max_length=32, verbose_name="code")),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("department", models.CharField(max_length=40, verbose_name="department")),
+                ("category", models.CharField(blank=True, max_length=80, verbose_name="category")),
+                ("brand", models.CharField(blank=True, max_length=80, verbose_name="brand")),
+                ("package", models.CharField(blank=True, max_length=40, verbose_name="package")),
+                ("is_excluded", models.BooleanField(default=False, verbose_name="earns nothing")),
+                ("is_synthetic", models.BooleanField(default=False, verbose_name="synthetic")),
             ],
             options={
-                'verbose_name': 'product',
-                'verbose_name_plural': 'products',
-                'constraints': [models.UniqueConstraint(fields=('catalogue', 'code'), name='stores_product_code_once_per_catalogue')],
+                "verbose_name": "product",
+                "verbose_name_plural": "products",
+                "constraints": [
+                    models.UniqueConstraint(fields=("catalogue", "code"), name="stores_product_code_once_per_catalogue")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Store',
+            name="Store",
             fields=[
-                ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=32, unique=True, verbose_name='code')),
-                ('kind', models.CharField(choices=[('direct', 'direct'), ('partner', 'partner')], max_length=8, verbose_name='kind')),
-                ('format', models.CharField(choices=[('hyper', 'hypermarket'), ('super', 'supermarket'), ('convenience', 'convenience store')], default='super', max_length=12, verbose_name='format')),
-                ('area_sqm', models.PositiveIntegerField(verbose_name='area in m²')),
-                ('opened_on', models.DateField(verbose_name='opened on')),
-                ('is_synthetic', models.BooleanField(default=False, verbose_name='synthetic')),
-                ('outlet', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='store', to='merchants.outlet', verbose_name='outlet')),
-                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.unit', verbose_name='unit')),
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("code", models.CharField(max_length=32, unique=True, verbose_name="code")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("direct", "direct"), ("partner", "partner")], max_length=8, verbose_name="kind"
+                    ),
+                ),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[
+                            ("hyper", "hypermarket"),
+                            ("super", "supermarket"),
+                            ("convenience", "convenience store"),
+                        ],
+                        default="super",
+                        max_length=12,
+                        verbose_name="format",
+                    ),
+                ),
+                ("area_sqm", models.PositiveIntegerField(verbose_name="area in m²")),
+                ("opened_on", models.DateField(verbose_name="opened on")),
+                ("is_synthetic", models.BooleanField(default=False, verbose_name="synthetic")),
+                (
+                    "outlet",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="store",
+                        to="merchants.outlet",
+                        verbose_name="outlet",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.unit",
+                        verbose_name="unit",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'store',
-                'verbose_name_plural': 'stores',
+                "verbose_name": "store",
+                "verbose_name_plural": "stores",
             },
         ),
         migrations.CreateModel(
-            name='BasketLine',
+            name="BasketLine",
             fields=[
-                ('pk', models.CompositePrimaryKey('sale_id', 'line', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('sale_id', models.BigIntegerField(verbose_name='sale')),
-                ('wallet_id', models.BigIntegerField(verbose_name='wallet')),
-                ('sold_at', models.DateTimeField(verbose_name='sold')),
-                ('quantity', models.IntegerField(verbose_name='quantity')),
-                ('value_fen', models.IntegerField(verbose_name='value in fen')),
-                ('discount_fen', models.IntegerField(verbose_name='discount in fen')),
-                ('line', models.SmallIntegerField(verbose_name='line')),
-                ('product', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='stores.product', verbose_name='product')),
-                ('store', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='stores.store', verbose_name='store')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "sale_id", "line", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("sale_id", models.BigIntegerField(verbose_name="sale")),
+                ("wallet_id", models.BigIntegerField(verbose_name="wallet")),
+                ("sold_at", models.DateTimeField(verbose_name="sold")),
+                ("quantity", models.IntegerField(verbose_name="quantity")),
+                ("value_fen", models.IntegerField(verbose_name="value in fen")),
+                ("discount_fen", models.IntegerField(verbose_name="discount in fen")),
+                ("line", models.SmallIntegerField(verbose_name="line")),
+                (
+                    "product",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="stores.product",
+                        verbose_name="product",
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="stores.store",
+                        verbose_name="store",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'basket line',
-                'verbose_name_plural': 'basket lines',
+                "verbose_name": "basket line",
+                "verbose_name_plural": "basket lines",
             },
         ),
         migrations.CreateModel(
-            name='FeedRefusal',
+            name="FeedRefusal",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('row', models.PositiveBigIntegerField(verbose_name='row')),
-                ('basket', models.CharField(max_length=40, verbose_name='basket')),
-                ('product', models.CharField(blank=True, max_length=32, verbose_name='product')),
-                ('reason', models.CharField(choices=[('product_unknown', 'unknown product'), ('department_excluded', 'department earns nothing'), ('quantity_not_positive', 'quantity not above zero'), ('value_not_positive', 'value not above zero'), ('holder_unknown', 'unknown member'), ('book_refused', 'refused by the book')], max_length=24, verbose_name='reason')),
-                ('detail', models.CharField(blank=True, max_length=80, verbose_name='detail')),
-                ('feed', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refusals', to='stores.feed', verbose_name='feed')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("row", models.PositiveBigIntegerField(verbose_name="row")),
+                ("basket", models.CharField(max_length=40, verbose_name="basket")),
+                ("product", models.CharField(blank=True, max_length=32, verbose_name="product")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("product_unknown", "unknown product"),
+                            ("department_excluded", "department earns nothing"),
+                            ("quantity_not_positive", "quantity not above zero"),
+                            ("value_not_positive", "value not above zero"),
+                            ("holder_unknown", "unknown member"),
+                            ("book_refused", "refused by the book"),
+                        ],
+                        max_length=24,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("detail", models.CharField(blank=True, max_length=80, verbose_name="detail")),
+                (
+                    "feed",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refusals",
+                        to="stores.feed",
+                        verbose_name="feed",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'refused line',
-                'verbose_name_plural': 'refused lines',
-                'constraints': [models.UniqueConstraint(fields=('feed', 'row'), name='stores_feedrefusal_row_once_per_feed')],
+                "verbose_name": "refused line",
+                "verbose_name_plural": "refused lines",
+                "constraints": [
+                    models.UniqueConstraint(fields=("feed", "row"), name="stores_feedrefusal_row_once_per_feed")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='feedrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('feed',), name='stores_feedrun_one_open_per_feed'),
+            model_name="feedrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "open")), fields=("feed",), name="stores_feedrun_one_open_per_feed"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feedrun',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state', 'done')), models.Q(('ended_at__isnull', True), ('state', 'open')), _connector='OR'), name='stores_feedrun_ended_when_done'),
+            model_name="feedrun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_at__isnull", False), ("state", "done")),
+                    models.Q(("ended_at__isnull", True), ("state", "open")),
+                    _connector="OR",
+                ),
+                name="stores_feedrun_ended_when_done",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feedlane',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='stores_feedlane_number_once_per_run'),
+            model_name="feedlane",
+            constraint=models.UniqueConstraint(fields=("run", "number"), name="stores_feedlane_number_once_per_run"),
         ),
         migrations.AddConstraint(
-            model_name='store',
-            constraint=models.CheckConstraint(condition=models.Q(('area_sqm__gt', 0)), name='stores_store_area_is_positive'),
+            model_name="store",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("area_sqm__gt", 0)), name="stores_store_area_is_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='basketline',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['sold_at'], name='stores_basketline_sold', pages_per_range=32),
+            model_name="basketline",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                fields=["sold_at"], name="stores_basketline_sold", pages_per_range=32
+            ),
         ),
         migrations.AddConstraint(
-            model_name='basketline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0), ('value_fen__gt', 0)), name='stores_basketline_sold_something'),
+            model_name="basketline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gt", 0), ("value_fen__gt", 0)), name="stores_basketline_sold_something"
+            ),
         ),
     ]

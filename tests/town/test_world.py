@@ -130,5 +130,7 @@ def test_drafts_have_no_customers(small: World) -> None:
 def test_weekends_fill_the_restaurants(small: World) -> None:
     town = Town(7, small.people, small.shops)
     visits = [visit for n in range(70) for visit in town.day(date(2026, 7, 6) + timedelta(days=n))]
-    by_day = Counter(visit.at.weekday() for visit in visits if small.shops[visit.shop].trade in ("hotpot", "restaurant"))
+    by_day = Counter(
+        visit.at.weekday() for visit in visits if small.shops[visit.shop].trade in ("hotpot", "restaurant")
+    )
     assert by_day[5] + by_day[6] > 1.2 * (by_day[0] + by_day[1])

@@ -81,7 +81,7 @@ def replay(options: Options, *, workers: int, say: Say, live: Callable[[str], No
     run = _run(feed, options, workers, seen.expected.baskets + seen.expected.refused_baskets, at)
     if run.state == FeedRun.State.OPEN:
         _book(run, options, live)
-        _close(run, first, min(last + timedelta(days=1), today - timedelta(days=1)), say)
+        _close(*_days(options, moved, today), say)
         feeds.finish(run=run, actor=ACTOR, at=timezone.now())
     return Report(
         feeds.summary(run), seen.expected, feeds.refused_by_reason(feed), first, last, time.monotonic() - started
@@ -103,17 +103,13 @@ def _run(feed: Feed, options: Options, workers: int, baskets: int, at: datetime)
     done = FeedRun.objects.filter(feed=feed, scope=options.scope, state=FeedRun.State.DONE).order_by("-pk").first()
     if done is not None and not FeedRun.objects.filter(feed=feed, state=FeedRun.State.OPEN).exists():
         return done
-    return feeds.begin(
-        feed=feed, scope=options.scope, lanes=workers, baskets_expected=baskets, actor=ACTOR, at=at
-    )
+    return feeds.begin(feed=feed, scope=options.scope, lanes=workers, baskets_expected=baskets, actor=ACTOR, at=at)
 
 
 def _book(run: FeedRun, options: Options, live: Callable[[str], None]) -> None:
     """Let the lanes work in processes of their own, and watch them."""
     numbers = list(run.lanes.order_by("number").values_list("number", flat=True))
-    job = jobs.start(
-        "town.replay", params=options.scope, actor=ACTOR, at=timezone.now(), total=run.baskets_expected
-    )
+    job = jobs.start("town.replay", params=options.scope, actor=ACTOR, at=timezone.now(), total=run.baskets_expected)
     spawn = multiprocessing.get_context("spawn")
     connections.close_all()
     processes: list[BaseProcess] = []
@@ -156,7 +152,17 @@ def progress(done: int, total: int, fresh: int, seconds: float) -> str:
     return f"replay {share:3d} %  {done:,} of {total:,} baskets  {rate:,.0f}/s  {left}"
 
 
-def _close(run: FeedRun, first: date, last: date, say: Say) -> None:
+def _days(options: Options, moved: timedelta, today: date) -> tuple[date, date]:
+    """Return the first and last day that can be closed: those of the scope that are over.
+
+    What a larger run adds to these days later is booked on the first open one, as the book does with all late entries.
+    """
+    first = options.first or source.FIRST_DAY
+    last = options.last or source.LAST_FULL_DAY + timedelta(days=1)
+    return max(first, source.FIRST_DAY) + moved, min(last + moved, today - timedelta(days=1))
+
+
+def _close(first: date, last: date, say: Say) -> None:
     """Close the replayed days one after another, as the nights after them would have."""
     say(f"Closing the days from {first} to {last} …")
     rollup.run()

@@ -3,6 +3,6 @@
 Nothing here is a real person, shop or address; the streets are a drawing on a real map grid.
 """
 
-from town.world.draw import SCALES, Person, Scale, Shop, World, draw
+from town.world.draw import SCALES, Layer, Person, Scale, Shop, World, draw
 
-__all__ = ["SCALES", "Person", "Scale", "Shop", "World", "draw"]
+__all__ = ["SCALES", "Layer", "Person", "Scale", "Shop", "World", "draw"]

@@ -17,6 +17,8 @@ from town.world.trades import HABITS, Habit
 FRIENDLY_METRES = 900.0
 FAMOUS = 2.5
 CENTRAL_DISTRICTS = 9
+# Up to so many people the days are kept in memory: the town looks ahead to size its top-ups.
+SMALL = 1_000
 
 
 class Visit(NamedTuple):
@@ -45,6 +47,7 @@ class Town:
                 self._all[shop.trade].append((i, j))
         # The shops that people cross the old town for.
         self._famous = {trade: [p for p in places if shops[p[0]].pull >= FAMOUS] for trade, places in self._all.items()}
+        self._days: dict[date, list[Visit]] = {}
         self._choices: dict[tuple[int, str], tuple[list[tuple[int, int]], list[float]]] = {}
         self._clock = {trade: _clock(habit) for trade, habit in HABITS.items()}
 
@@ -53,13 +56,19 @@ class Town:
 
         joined: who is a member by then; None: everybody. A person's draw does not depend on who else has joined.
         """
+        visits = self._days.get(on)
+        if visits is None:
+            visits = self._draw(on)
+            if len(self.people) <= SMALL:
+                self._days[on] = visits
+        return visits if joined is None else [visit for visit in visits if joined[visit.person]]
+
+    def _draw(self, on: date) -> list[Visit]:
         weekday = on.weekday()
         weights = list(accumulate(HABITS[trade].weekly * HABITS[trade].days[weekday] for trade in self._trades))
         mean = weights[-1] / 7
         visits: list[Visit] = []
         for i, person in enumerate(self.people):
-            if joined is not None and not joined[i]:
-                continue
             random = Random((self.seed * 10_000_019 + person.number) * 1_000_003 + on.toordinal())
             for _ in range(_poisson(mean * person.appetite, random)):
                 trade = self._trades[bisect(weights, random.random() * weights[-1])]

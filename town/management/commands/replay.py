@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from alliance.refusals import Refused
 from town.replay.options import Options
 from town.replay.run import WORKERS, Report, replay
-from town.screen import Screen, as_owner
+from town.screen import Screen, as_owner, without_waiting
 
 
 class Command(BaseCommand):
@@ -27,6 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **words: Any) -> None:
         as_owner()
+        without_waiting()
         options = Options(words["households"], words["first"], words["last"], words["keep_dates"])
         screen = Screen(self.stdout)
         try:
@@ -56,7 +57,9 @@ def table(report: Report) -> list[str]:
         f"Complete Journey, {report.first_day} to {report.last_day}, in {report.seconds:,.0f} s",
         f"{'':28}{'booked':>14}{'in the file':>14}",
     ]
-    lines += [f"{name:28}{figure:14,d}{wanted:14,d}  {'' if figure == wanted else '≠'}" for name, figure, wanted in rows]
+    lines += [
+        f"{name:28}{figure:14,d}{wanted:14,d}  {'' if figure == wanted else '≠'}" for name, figure, wanted in rows
+    ]
     lines += [
         f"{'points given':28}{got.points:14,d}",
         f"{'without points (float)':28}{got.without_points:14,d}",

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from alliance.refusals import Refused
 from town.building import build
 from town.founding import SEED
-from town.screen import Screen, as_owner
+from town.screen import Screen, as_owner, without_waiting
 from town.world import SCALES
 
 
@@ -22,6 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **words: Any) -> None:
         as_owner()
+        without_waiting()
         screen = Screen(self.stdout)
         started = time.monotonic()
         try:
@@ -31,4 +32,6 @@ class Command(BaseCommand):
             raise CommandError(f"{refused.code}: {refused.text()}") from None
         screen.end()
         if done:
-            screen.say(f"Town ready after {time.monotonic() - started:.1f} s. Everybody and everything in it is invented.")
+            screen.say(
+                f"Town ready after {time.monotonic() - started:.1f} s. Everybody and everything in it is invented."
+            )
