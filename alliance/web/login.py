@@ -67,7 +67,13 @@ class CodeForm(forms.Form):
         label=gettext_lazy("6-digit code"),
         max_length=20,
         widget=forms.TextInput(
-            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "data-otp": "6", "class": "otp"}
+            attrs={
+                "autocomplete": "one-time-code",
+                "inputmode": "numeric",
+                "autofocus": True,
+                "data-otp": "6",
+                "class": "otp",
+            }
         ),
     )
 
@@ -83,7 +89,7 @@ def start(request: HttpRequest) -> HttpResponse:
     """Ask for a phone number or an e-mail address, and send a code there."""
     if request.user.is_authenticated:
         return HttpResponseRedirect(_next(request) or reverse("front"))
-    form = AddressForm(request.POST or None)
+    form = AddressForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         address: Address = form.cleaned_data["address"]
         request.session[ASKED] = {"kind": address.kind, "value": address.value, "next": _next(request)}
@@ -111,7 +117,7 @@ def code(request: HttpRequest) -> HttpResponse:
     address = _asked(request)
     if address is None:
         return redirect("login")
-    form = CodeForm(request.POST or None)
+    form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             codes.check(address=address, code=form.cleaned_data["code"], purpose=PURPOSE, at=timezone.now())
@@ -174,7 +180,11 @@ def front(request: HttpRequest) -> HttpResponse:
         if request.method == "POST":
             response.set_cookie(FACE_COOKIE, chosen, max_age=YEAR, samesite="Lax", secure=settings.HTTPS, httponly=True)
         return response
-    return render(request, "account/faces.html", {"faces": list(faces), "may_join": "member" not in faces and "console" not in faces})
+    return render(
+        request,
+        "account/faces.html",
+        {"faces": list(faces), "may_join": "member" not in faces and "console" not in faces},
+    )
 
 
 @signed_in

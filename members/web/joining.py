@@ -70,7 +70,7 @@ def join(request: HttpRequest) -> HttpResponse:
     address = _proved(request)
     if address is None:
         return redirect("login")
-    form = JoinForm(request.POST or None)
+    form = JoinForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         at = timezone.now()
         member = enrolment.join(name=form.cleaned_data["name"].strip(), at=at, **{address.kind: address.value})

@@ -128,7 +128,7 @@ def pin(request: MemberRequest) -> HttpResponse:
     member = request.member
     has_pin = identify.has_pin(member.wallet_id)
     by = "pin" if has_pin and request.GET.get("by") != "code" else "code"
-    form = PinForm(request.POST or None, by=by)
+    form = PinForm(request.POST if request.method == "POST" else None, by=by)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
@@ -167,7 +167,7 @@ def unfreeze(request: MemberRequest) -> HttpResponse:
         return redirect("me")
     has_pin = identify.has_pin(member.wallet_id)
     by = "pin" if has_pin and request.GET.get("by") != "code" else "code"
-    form = ProofForm(request.POST or None, by=by)
+    form = ProofForm(request.POST if request.method == "POST" else None, by=by)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
