@@ -78,8 +78,10 @@ class BatchView(MerchantView):
         raw = given.validated_data["sales"]
         items, wrong = self.read(raw)
         outlet = self.outlet(given.validated_data.get("outlet"))
-        booked = sales.batch(outlet=outlet, items=items, caller=self.caller, actor=self.actor, at=timezone.now())
-        answered = iter(booked)
+        now = timezone.now()
+        answered = iter(
+            sales.batch(outlet=outlet, items=items, caller=self.caller, actor=self.actor, at=now) if items else []
+        )
         results = [
             self.told(sale, wrong[position] if position in wrong else next(answered))
             for position, sale in enumerate(raw)
