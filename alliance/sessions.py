@@ -108,6 +108,14 @@ def end(*, user: User, sign_in: SignIn, actor: Actor, at: datetime) -> None:
     events.record("user.signed_out_elsewhere", user, actor, at, {"devices": 1})
 
 
+def sweep(at: datetime) -> int:
+    """Drop sessions that are over, and the rows of devices whose session is gone; return how many devices."""
+    Session.objects.filter(expire_date__lte=at).delete()
+    gone = SignIn.objects.exclude(session_key__in=Session.objects.values("session_key"))
+    # A session that begins at this moment may have its device row first.
+    return gone.filter(seen_at__lt=at - timedelta(hours=1)).delete()[0]
+
+
 def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Keep "last seen" of whoever is signed in, console staff included."""
 

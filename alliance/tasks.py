@@ -6,7 +6,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from alliance import hooks, messages
+from alliance import hooks, messages, sessions
 
 HEARTBEAT = "alliance.heartbeat"
 
@@ -21,6 +21,12 @@ def heartbeat() -> None:
 def run_reactions() -> int:
     """Let the upper floors hear what the diary wrote down since the last time."""
     return hooks.run_reactions()
+
+
+@shared_task
+def sweep_sessions() -> int:
+    """Forget sessions that are over."""
+    return sessions.sweep(timezone.now())
 
 
 @shared_task(

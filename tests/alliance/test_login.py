@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from alliance import codes
+from alliance import codes, sessions
 from alliance.codes import Address
 from alliance.models import Event, SignIn, User
 from alliance.ports import outbox
@@ -343,3 +343,30 @@ def test_demo_adapters_are_refused_outside_the_demo(settings):
     assert [error.id for error in nothing_pretends_in_production(None)] == ["alliance.E005"]
     settings.SMS_PORT = "pigeon"
     assert [error.id for error in ports_are_known_and_demo_only_in_the_demo(None)] == ["alliance.E001"]
+
+
+def test_sessions_that_are_over_are_swept(client: Client, lin: Member):
+    come_in(client)
+    assert sessions.sweep(timezone.now()) == 0
+    assert sessions.sweep(timezone.now() + timedelta(days=31)) == 1
+    assert SignIn.objects.count() == 0
+    assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.race
+def test_one_of_many_parallel_tries_uses_the_code():
+    from concurrent.futures import ThreadPoolExecutor
+
+    address = Address("phone", PHONE)
+    codes.send(address=address, ip="127.0.0.1", purpose="login", at=timezone.now())
+    code = code_for(PHONE)
+
+    def attempt(_n: int) -> bool:
+        try:
+            codes.check(address=address, code=code, purpose="login", at=timezone.now())
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(8))) <= 1
