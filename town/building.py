@@ -43,7 +43,7 @@ class Dates:
 
     @property
     def pilot(self) -> list[date]:
-        """Return the pilot's days: points of the first three lapsed with the last quarter, of the others with this one."""
+        """Return the pilot's days: points of the first three lapsed with the last quarter, the others with this one."""
         this = quarter_end(self.today, -27) + timedelta(days=1)
         last = quarter_end(self.today, -30) + timedelta(days=1)
         return [last + timedelta(days=n) for n in PILOT_DAYS] + [this + timedelta(days=n) for n in LATE_DAYS]

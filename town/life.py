@@ -1,7 +1,7 @@
 """The town's past, lived day by day through the verbs: sales, spends, voids, top-ups, and each night the close.
 
-A day's sales are one transaction that ends with an event in the diary, so a day is lived whole or not at all; a life that
-was broken off goes on with the next day. Booking into the past needs the owner of the database.
+A day's sales are one transaction that ends with an event in the diary, so a day is lived whole or not at all; a life
+that was broken off goes on with the next day. Booking into the past needs the owner of the database.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class FeedRunAdmin(FeedPartAdmin):
     def shown_lines(self, run: Any) -> str:
         return thousands(run.sum_lines)
 
-    @display(description=_("sales"))
+    @display(description=_("amount"))
     def shown_value(self, run: Any) -> str:
         return yuan(run.sum_value_fen)
 

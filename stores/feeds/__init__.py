@@ -4,7 +4,8 @@ A feed is checked whole before anything of it is booked (`refusals`), single lin
 (`stores.calc.baskets`), and a run that is killed goes on where it stood.
 """
 
+from stores.feeds.filing import take_file
 from stores.feeds.lanes import Summary, begin, finish, refused_by_reason, summary
-from stores.feeds.taking import Taken, Till, take
+from stores.feeds.taking import Taken, Till, take, tills
 
-__all__ = ["Summary", "Taken", "Till", "begin", "finish", "refused_by_reason", "summary", "take"]
+__all__ = ["Summary", "Taken", "Till", "begin", "finish", "refused_by_reason", "summary", "take", "take_file", "tills"]

@@ -42,17 +42,15 @@ def _baskets(name: str, rows: Iterator[list[str]]) -> Iterator[Basket]:
         raise refusals.COLUMNS_WRONG(file=name, missing=", ".join(c for c in COLUMNS if c not in header) or "order")
     current: Basket | None = None
     seen: set[str] = set()
-    count = 0
-    for row in rows:
+    for count, row in enumerate(rows, start=1):
         if row[:1] == [END]:
-            if row != [END, str(count)] or next(rows, None) is not None:
+            if row != [END, str(count - 1)] or next(rows, None) is not None:
                 raise refusals.CUT(file=name)
             if current is not None:
                 yield current
             return
         if len(row) != len(COLUMNS):
             raise refusals.CUT(file=name)
-        count += 1
         number, store, member, clock, *rest = row
         at = _time(count, clock)
         if current is None or number != current.number:

@@ -58,3 +58,9 @@ WORKER_STOPPED = declare(
     # Translators: %(names)s 中途停了，已入账的都在。再运行一次就会接着做。
     _("%(names)s stopped on the way. What was booked is kept; run the same command again to go on."),
 )
+TIME_AHEAD = declare(
+    "feed_time_ahead",
+    422,
+    # Translators: 文件里有 %(at)s 的小票，还没到那个时间。什么都没有入账，请校准收银机时钟。
+    _("The file has a basket of %(at)s, which has not come yet. Nothing was booked; set the till's clock."),
+)

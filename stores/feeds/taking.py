@@ -18,9 +18,10 @@ from alliance.actors import Actor
 from points import bills
 from points.bills import Bill, Caller, Outcome, OutletRef
 from points.models import Terms
+from points.terms import rest_account
 from stores.calc.baskets import Basket, Screened
 from stores.feeds import refusals
-from stores.models import Feed, FeedLane, FeedRefusal
+from stores.models import Feed, FeedLane, FeedRefusal, Store
 
 _LINE_COLUMNS = "sale_id, line, wallet_id, sold_at, store_id, product_id, quantity, value_fen, discount_fen"
 
@@ -35,6 +36,22 @@ class Till:
 
     def terms_at(self, at: datetime) -> Terms | None:
         return next((t for t in self.terms if t.valid_from <= at and (t.valid_to is None or at < t.valid_to)), None)
+
+
+def tills(stores: Iterable[Store]) -> dict[str, Till]:
+    """Return where the baskets of each store are booked, by the store's code. Rest accounts are opened here, once."""
+    rows = list(stores)
+    terms: dict[int, list[Terms]] = {}
+    for one in Terms.objects.filter(float_id__in=[s.outlet.merchant.float_id for s in rows]).order_by("valid_from"):
+        terms.setdefault(one.float_id, []).append(one)
+    found = {}
+    for store in rows:
+        outlet, float_id = store.outlet, store.outlet.merchant.float_id
+        mine = tuple(terms.get(float_id or 0, ()))
+        for one in mine:
+            rest_account(one, outlet.centre_account_id)
+        found[store.code] = Till(store.pk, OutletRef(outlet.pk, float_id or 0, outlet.centre_account_id), mine)
+    return found
 
 
 @dataclass(slots=True)
@@ -157,7 +174,5 @@ def _refused(feed: Feed, screened: Screened, reason: str, detail: str = "") -> l
     return [_line_refused(feed, screened.basket, line.row, line.product, reason, detail) for line in screened.kept]
 
 
-def _line_refused(  # noqa: PLR0917
-    feed: Feed, basket: Basket, row: int, product: str, reason: str, detail: str = ""
-) -> FeedRefusal:
+def _line_refused(feed: Feed, basket: Basket, row: int, product: str, reason: str, detail: str = "") -> FeedRefusal:
     return FeedRefusal(feed=feed, row=row, basket=basket.number, product=product, reason=reason, detail=detail)

@@ -21,9 +21,7 @@ from members import enrolment
 from members.enrolment import Newcomer
 from members.models import Member
 from merchants import agreements, onboarding
-from merchants.models import Merchant, Outlet
-from points.bills import OutletRef
-from points.models import Terms
+from merchants.models import Merchant
 from stores import feeds
 from stores.calc import baskets as calc
 from stores.models import Feed, Product, Store
@@ -78,7 +76,7 @@ def shops(turnover_fen: Counter[str], organised: Organisation, at: datetime, say
 
 
 @transaction.atomic
-def _open(  # noqa: PLR0917
+def _open(
     name: str, stores: list[str], turnover_fen: int, organised: Organisation, centre: Unit, city: City, at: datetime
 ) -> None:
     is_chain = name == "chain"
@@ -144,12 +142,16 @@ def products(articles: Iterable[source.Article]) -> int:
         return known
     columns = "catalogue, code, name, department, category, brand, package, is_excluded, is_synthetic"
     n = 0
-    with transaction.atomic(), connection.cursor() as cursor:
-        with cursor.copy(f"COPY stores_product ({columns}) FROM STDIN") as copy:
-            for n, article in enumerate(articles, start=1):
-                excluded = article.department in source.EXCLUDED_DEPARTMENTS
-                name = " ".join(filter(None, (article.name or article.category or article.department, article.package)))
-                copy.write_row(
+    with (
+        transaction.atomic(),
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY stores_product ({columns}) FROM STDIN") as copy,
+    ):
+        for article in articles:
+            n += 1
+            excluded = article.department in source.EXCLUDED_DEPARTMENTS
+            name = " ".join(filter(None, (article.name or article.category or article.department, article.package)))
+            copy.write_row(
                     (FEED, article.code, name[:120], article.department[:40], article.category[:80],
                      article.brand[:80], article.package[:40], excluded, False)
                 )  # fmt: skip
@@ -169,20 +171,9 @@ def wallets() -> dict[str, int]:
 
 
 def tills() -> dict[str, feeds.Till]:
-    """Return where each store's baskets are booked."""
+    """Return where each store's baskets are booked, by the source's number of the store."""
     stores = Store.objects.filter(code__startswith="CJ-").select_related("outlet__merchant")
-    terms: dict[int, list[Terms]] = {}
-    rows = list(stores)
-    for one in Terms.objects.filter(float_id__in=[s.outlet.merchant.float_id for s in rows]).order_by("valid_from"):
-        terms.setdefault(one.float_id, []).append(one)
-    return {store.code.removeprefix("CJ-"): _till(store, store.outlet, terms) for store in rows}
-
-
-def _till(store: Store, outlet: Outlet, terms: dict[int, list[Terms]]) -> feeds.Till:
-    float_id = outlet.merchant.float_id
-    assert float_id is not None  # noqa: S101 - merchants.onboarding.open gives one
-    ref = OutletRef(outlet_id=outlet.pk, float_id=float_id, centre_account_id=outlet.centre_account_id)
-    return feeds.Till(store.pk, ref, tuple(terms[float_id]))
+    return {code.removeprefix("CJ-"): till for code, till in feeds.tills(stores).items()}
 
 
 _PHONES = "+861991"

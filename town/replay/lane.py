@@ -1,5 +1,5 @@
-"""Reading the year for one lane and booking it in batches: all wallets of a lane are its own, so no two workers wait for
-a wallet, and what happens to one wallet happens in the order of time.
+"""Reading the year for one lane and booking it in batches: all wallets of a lane are its own, so no two workers wait
+for a wallet, and what happens to one wallet happens in the order of time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import OperationalError, connection
-from django.utils import timezone
 
 from alliance.actors import Actor
 from stores import feeds
@@ -80,7 +79,7 @@ def _moved(screened: Screened, moved: timedelta, now: datetime) -> Screened:
     return screened._replace(basket=basket._replace(at=min(basket.at + moved, now)))
 
 
-def _take(  # noqa: PLR0917
+def _take(
     run: FeedRun,
     lane: FeedLane,
     batch: list[Screened],
@@ -94,7 +93,7 @@ def _take(  # noqa: PLR0917
         try:
             feeds.take(
                 feed=run.feed, baskets=batch, tills=tills, wallets=wallets, products=products, actor=ACTOR,
-                now=timezone.now() if now is None else now, lane=lane,
+                now=now, lane=lane,
             )  # fmt: skip
             return
         except OperationalError as error:

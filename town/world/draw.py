@@ -135,7 +135,7 @@ def phone(number: int) -> str:
     return f"+861990{number:07d}"
 
 
-def _shops(  # noqa: PLR0917
+def _shops(
     layer: str, size: Scale, grid: Grid, random: Random, phones: Iterator[int], taken: Counter[str]
 ) -> Iterator[Shop]:
     if layer == "small":
@@ -181,7 +181,7 @@ def _named(named: cast.NamedShop, grid: Grid, random: Random, size: Scale, phone
     )  # fmt: skip
 
 
-def _shop(  # noqa: PLR0917
+def _shop(
     key: str, name: str, short: str, trade: str, size: Scale, random: Random, phones: Iterator[int],
     outlets: tuple[Outlet, ...], pull: float, draft: bool = False,
 ) -> Shop:  # fmt: skip
