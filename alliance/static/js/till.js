@@ -16,7 +16,7 @@
           [data-keypad="amount"] keys of <c-keypad>
           [data-scan="member"]   button of <c-scan>: camera
           [data-till-done]       on the page of the result: gets the focus, so that Enter goes to the next sale
-   Answers of the form's address: a redirect to the result, or the page again with the sentence of the refusal (status 422, 409 …); either way its <main> is shown. */
+   Answers of the form's address: a redirect to the result, or the page again with the sentence of the refusal (status 422, 409 …); either way its <main>, heading and body class are shown. */
 
 const SCANNER_GAP = 45; // ms between keys: people are slower
 const WAIT = 12_000;
@@ -186,6 +186,8 @@ function show(page, main, answer) {
   const here = document.getElementById("main");
   here.replaceWith(document.adoptNode(main));
   document.title = page.title;
+  document.body.className = page.body.className;
+  document.querySelector("[data-heading]")?.replaceChildren(...(page.querySelector("[data-heading]")?.childNodes ?? []));
   if (answer.redirected) history.pushState({ till: true }, "", answer.url);
   const toasts = page.querySelectorAll("#toasts [data-toast]");
   document.getElementById("toasts")?.append(...toasts);
