@@ -27,6 +27,7 @@ from alliance.access import public, signed_in
 from alliance.actors import Actor
 from alliance.codes import Address
 from alliance.models import SignIn, User
+from alliance.network import client_ip
 from alliance.ports import outbox
 from alliance.refusals import Refused
 
@@ -232,14 +233,8 @@ def go_on(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(asked.get("next") or reverse("front"))
 
 
-def ip_of(request: HttpRequest) -> str:
-    """Return the caller's network address; behind our proxy, the one that the proxy saw."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
-
-
 def _send(request: HttpRequest, address: Address) -> None:
-    codes.send(address=address, ip=ip_of(request), purpose=PURPOSE, at=timezone.now())
+    codes.send(address=address, ip=client_ip(request), purpose=PURPOSE, at=timezone.now())
 
 
 def _come_in(request: HttpRequest, address: Address) -> HttpResponse:

@@ -20,9 +20,9 @@ from alliance import people, sessions
 from alliance.access import faces_of
 from alliance.actors import Actor
 from alliance.codes import resend_in
+from alliance.network import client_ip
 from alliance.ports import outbox
 from alliance.refusals import Refused
-from alliance.web.login import ip_of
 from members import privacy, safety, wallets
 from members.access import MemberRequest, member_only
 from points import identify
@@ -192,7 +192,7 @@ def unfreeze(request: MemberRequest) -> HttpResponse:
 def send_code(request: MemberRequest) -> HttpResponse:
     """Send the member a one-time code for the PIN or for unfreezing, and go back to the form."""
     try:
-        safety.send_code(member=request.member, ip=ip_of(request), at=timezone.now())
+        safety.send_code(member=request.member, ip=client_ip(request), at=timezone.now())
     except Refused as refused:
         messages.error(request, refused.text())
     page = "unfreeze" if request.POST.get("to") == "unfreeze" else "pin"

@@ -136,11 +136,11 @@ def test_pin_freeze_and_unfreeze(visit: Person) -> None:
 def test_language_and_theme_switch_and_stay(visit: Person) -> None:
     page = join(visit, new_phone())
     page.goto("/me/")
-    page.locator("button[name=language][value=en]").click()
+    page.locator("main button[name=language][value=en]").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
     page.locator("button[name=theme][value=dark]").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "lianhui-dark")
-    page.locator("button[name=language][value=zh-hans]").first.click()
+    page.locator("main button[name=language][value=zh-hans]").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
 
