@@ -80,7 +80,12 @@ def match(
     approval = approvals.ask(
         kind="merchants.topup",
         subject=events.subject_of(line),
-        facts={"merchant": merchant.pk, "amount_fen": line.amount_fen, "serial": line.serial},
+        facts={
+            "merchant": merchant.pk,
+            "name": str(merchant),
+            "amount_fen": line.amount_fen,
+            "serial": line.serial,
+        },
         unit=merchant.centre,
         user=user,
         at=at,
@@ -99,8 +104,7 @@ def match(
 
 
 def describe(approval: Approval) -> str:
-    merchant = Merchant.objects.filter(pk=approval.facts["merchant"]).first()
-    return f"{merchant} · ¥{yuan(approval.facts['amount_fen'])} · {approval.facts['serial']}"
+    return f"{approval.facts['name']} · ¥{yuan(approval.facts['amount_fen'])} · {approval.facts['serial']}"
 
 
 @approvals.kind("merchants.topup", permission="topup.approve", title=_("Top-up of a float"), describe=describe)
