@@ -43,6 +43,7 @@ def lint(words: list[str]) -> int:
         "imports": [_tool("lint-imports")],
         "templates": [_tool("djlint", "templates", "--lint", "--quiet")],
         "migrations": [django.command("makemigrations", "--check", "--dry-run")],
+        "words": [[str(packages.PYTHON), "-m", "tools.catalogue", "--check"]],
         "css": [[sys.executable, str(ROOT / "run"), "css", "--check"]],
     }
     unknown = set(words) - checks.keys()

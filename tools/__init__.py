@@ -1,0 +1,1 @@
+"""Tools for people who change Lianhui; nothing of the product imports them."""
