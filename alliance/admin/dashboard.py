@@ -154,7 +154,7 @@ def _charts(values: dict[str, tuple[Metric, Value]], span: int) -> list[dict[str
             ),
         ),
         # Translators: 销售额
-        (_("Sales, in yuan"), "fen", (("sales", _("sales"), "out"),)),
+        (_("Sales, in yuan"), "fen", (("sales", _("Sales, in yuan"), "out"),)),
         (_("Members joined"), "count", (("members_joined_today", _("joined"), "info"),)),
     )
     drawn = []
