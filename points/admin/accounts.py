@@ -47,11 +47,11 @@ class AccountAdmin(FrozenAdmin):
     )
     change_form_outer_after_template = "admin/book/account.html"
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        digits = search_term.strip().upper().removeprefix("A")
+    def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
+        digits = words.upper().removeprefix("A")
         if digits.isdecimal() and len(digits) <= 18:
             return queryset.filter(pk=int(digits)), False
-        return super().get_search_results(request, queryset, search_term)
+        return super().find(request, queryset, words)
 
     @display(description=_("account"))
     def shown_number(self, account: Account) -> str:

@@ -70,9 +70,9 @@ class NewestAdmin(FrozenAdmin):
             return rows.filter(booked_at__gte=timezone.now() - timedelta(days=FALL_BACK_DAYS))
         return rows.filter(id__gte=newest - WINDOW)
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+    def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
         """Find by number; a letter in front says of what."""
-        words = search_term.strip().upper()
+        words = words.upper()
         letter, digits = (words[:1], words[1:]) if words[:1].isalpha() else ("J", words)
         column = {"W": "wallet_id", "J": "id", "S": "id", "O": "outlet_id"}.get(letter)
         if column is None or not digits.isdecimal() or len(digits) > 18:

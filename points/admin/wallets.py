@@ -129,8 +129,8 @@ class WalletAdmin(FrozenAdmin):
         ),
     )
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        digits = search_term.strip().upper().removeprefix("W")
+    def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
+        digits = words.upper().removeprefix("W")
         return (queryset.filter(pk=int(digits)) if digits.isdecimal() and len(digits) <= 18 else queryset.none()), False
 
     @display(description=_("wallet"), ordering="id")

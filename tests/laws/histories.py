@@ -101,13 +101,17 @@ class History:
         shop = self.random.randrange(len(self.shops))
         _row, mine = self.random.choice(self.versions[self.floats[shop]][-2:])
         centre = self.random.choice(self.centres)
+        wallet = self.random.choice(self.wallets)
         paid = self.random.choice([0, 1, 7, 18, 99, 500, 2_600, 9_999, self.random.randrange(1, 60_000)])
         spend = self.random.randrange(0, paid + 1) if paid and self.random.random() < 0.35 else 0
         if self.random.random() < 0.3 and spend > 400:
             spend = 400
+        if self.random.random() < 0.04:
+            # To the last point: what was earned just now is gone then.
+            paid, spend = 1, self.oracle.wallets[wallet].available
         paid = paid or spend + 1
         eligible = paid if self.random.random() < 0.8 else self.random.randrange(0, paid + 1)
-        wallet = self.random.choice(self.wallets) if self.random.random() < 0.99 else 999_999_999
+        wallet = wallet if self.random.random() < 0.99 else 999_999_999
         event_at = self.now - timedelta(seconds=self.random.choice([0, 0, 5, 600, 50_000, 250_000]))
         return Bill(
             f"k{self.n}",
