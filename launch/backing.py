@@ -16,10 +16,9 @@ Environment = dict[str, str]
 URLS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
 
 
-def own_cluster(state: State) -> Cluster:
-    return Cluster(
-        state.path / "postgres", state.socket_folder("postgres"), state.logs / "postgres.log", postgres.DURABLE
-    )
+def own_cluster(state: State, epoch: int) -> Cluster:
+    sockets, log = state.socket_folder("postgres"), state.logs / "postgres.log"
+    return Cluster(state.path / "postgres", sockets, log, postgres.DURABLE, epoch)
 
 
 def base_environment(state: State) -> Environment:
@@ -30,13 +29,13 @@ def base_environment(state: State) -> Environment:
 
 
 @contextlib.contextmanager
-def started(state: State) -> Iterator[Environment]:
+def started(state: State, epoch: int = 0) -> Iterator[Environment]:
     """Start what is not given by URL; the caller holds the state's lock. Stops broker first, database last."""
     env = base_environment(state)
     with contextlib.ExitStack() as stack:
         children = []
         if not given():
-            cluster = own_cluster(state)
+            cluster = own_cluster(state, epoch)
             stack.callback(cluster.stop)
             cluster.start()
             assert cluster.child is not None

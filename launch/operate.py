@@ -95,7 +95,9 @@ def write_backup(state: State, env: Mapping[str, str], target: Path) -> None:
         members.update(
             {f"media/{path.relative_to(media)}": path for path in sorted(media.rglob("*")) if path.is_file()}
         )
-        facts = {"made_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "sha256": {n: _sha256(p) for n, p in members.items()}}
+        sums = {name: _sha256(path) for name, path in members.items()}
+        made_at = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        facts = {"made_at": made_at, "transaction_id": _transaction_id(env), "sha256": sums}
         manifest = dump.with_name(dump.name + ".json")
         manifest.write_text(json.dumps(facts, indent=1))
         with tarfile.open(part, "w") as archive:
@@ -123,12 +125,14 @@ def restore(words: list[str]) -> int:
     try:
         if not backing.given() and (state.path / "postgres").exists():
             raise Refused("state_not_empty", state=state.path)
-        _unpack(source, unpacked)
+        highest = _unpack(source, unpacked)
         _take_over(unpacked, state)
-        with backing.started(state) as env:
+        with backing.started(state, epoch=(highest >> 32) + 1) as env:
+            if _transaction_id(env) <= highest:
+                raise Refused("transaction_ids_behind", epoch=(highest >> 32) + 1)
             _fill(env, unpacked / DUMP)
             django.bring_up_to_date(env)
-            return django.run(env, "verify", "--after-restore") if django.has("verify") else 0
+            return django.run(env, "verify") if django.has("verify") else 0
     except Refused as refused:
         if refused.code == "restore_failed" and not backing.given():
             # Half a database is worse than none, and there was none before.
@@ -139,19 +143,22 @@ def restore(words: list[str]) -> int:
         state.unlock()
 
 
-def _unpack(source: Path, folder: Path) -> None:
-    """Unpack and compare every file with its checksum, before anything is touched."""
+def _unpack(source: Path, folder: Path) -> int:
+    """Unpack, compare every file with its checksum, return the highest transaction id; nothing is touched yet."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:
         with tarfile.open(source) as archive:
             archive.extractall(folder, filter="data")
-        wanted: dict[str, str] = json.loads((folder / MANIFEST).read_text())["sha256"]
+        manifest = json.loads((folder / MANIFEST).read_text())
+        wanted: dict[str, str] = manifest["sha256"]
+        highest = int(manifest["transaction_id"])
         damaged = next((name for name, sum_ in wanted.items() if _sha256(folder / name) != sum_), None)
     except (tarfile.TarError, OSError, ValueError, KeyError) as error:
         raise Refused("backup_damaged", file=source, reason=str(error)) from None
     if damaged or DUMP not in wanted:
         raise Refused("backup_damaged", file=source, reason=damaged or DUMP)
+    return highest
 
 
 def _take_over(unpacked: Path, state: State) -> None:
@@ -220,6 +227,13 @@ def _one_file(words: list[str], usage: str) -> Path:
 
 def _owner_url(env: Mapping[str, str]) -> str:
     return env.get("DATABASE_OWNER_URL") or env["DATABASE_URL"]
+
+
+def _transaction_id(env: Mapping[str, str]) -> int:
+    """Return the database's next transaction id: what was written before is below it."""
+    words = ["-X", "-A", "-t", "-c", "SELECT pg_current_xact_id()", _owner_url(env)]
+    asked = subprocess.run([str(_client_programs() / "psql"), *words], stdout=subprocess.PIPE, text=True, check=True)
+    return int(asked.stdout)
 
 
 def _client_programs() -> Path:

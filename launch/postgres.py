@@ -62,12 +62,17 @@ THROW_AWAY = {
 
 @dataclass
 class Cluster:
-    """A cluster in `folder`, its socket in `sockets`."""
+    """A cluster in `folder`, its socket in `sockets`.
+
+    epoch: the upper half of the transaction ids that a new cluster begins with. The diary and the roll-up keep their
+    place by transaction id; after a logical restore new ids must lie above all that were restored.
+    """
 
     folder: Path
     sockets: Path
     log: Path
     settings: dict[str, str]
+    epoch: int = 0
     child: Child | None = None
 
     def __post_init__(self) -> None:
@@ -147,6 +152,8 @@ class Cluster:
             if self.settings is THROW_AWAY:
                 self.sql(BOOTSTRAP_OF_TESTS)
             self.stop()
+            if self.epoch and self.run("pg_resetwal", "-e", str(self.epoch), "-D", str(self.folder)).returncode:
+                raise Refused("database_failed", log="pg_resetwal", tail="")
             self.folder.rename(final)
         finally:
             self.stop()

@@ -139,6 +139,13 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
         "{file} is not a whole backup ({reason}). Nothing was restored.",
         "{file} 不是完整的备份（{reason}）。没有恢复任何数据。",
     ),
+    "transaction_ids_behind": (
+        2,
+        "This server's transaction ids lie below those of the backup, and the diary keeps its place by them. "
+        "Stop the server, run `pg_resetwal -e {epoch}` on its data and start again, or restore without DATABASE_URL.",
+        "该服务器的事务号低于备份中的事务号，而日志按事务号记录进度。"
+        "请停止该服务器，对其数据目录执行 `pg_resetwal -e {epoch}` 后重新启动，或不使用 DATABASE_URL 进行恢复。",
+    ),
     "serve_failed": (
         1,
         "`./run` ended with status {status} before it was ready (see above).",

@@ -193,7 +193,7 @@ def make_backup(folder: Path, **changed: bytes) -> Path:
     for name, content in contents.items():
         (folder / name).write_bytes(content)
         sums[name] = operate._sha256(folder / name)
-    (folder / operate.MANIFEST).write_text(json.dumps({"sha256": sums}))
+    (folder / operate.MANIFEST).write_text(json.dumps({"transaction_id": 7, "sha256": sums}))
     for name, content in changed.items():
         (folder / name.replace("_", ".")).write_bytes(content)
     with tarfile.open(folder / "backup", "w") as archive:
