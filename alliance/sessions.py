@@ -54,7 +54,7 @@ def device_of(user_agent: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def seen(request: HttpRequest, at: datetime) -> None:
+def seen(request: HttpRequest, user: User, at: datetime) -> None:
     """Note that this session is in use; the first time it gets its row."""
     last = request.session.get(_SEEN)
     if last is not None and datetime.fromisoformat(last) > at - FRESH:
@@ -65,8 +65,8 @@ def seen(request: HttpRequest, at: datetime) -> None:
         request.session.save()
     SignIn.objects.update_or_create(
         session_key=request.session.session_key,
-        defaults={"user_id": request.user.pk, "device": device, "seen_at": at},
-        create_defaults={"user_id": request.user.pk, "device": device, "seen_at": at, "started_at": at},
+        defaults={"user": user, "device": device, "seen_at": at},
+        create_defaults={"user": user, "device": device, "seen_at": at, "started_at": at},
     )
 
 
@@ -74,7 +74,7 @@ def seen(request: HttpRequest, at: datetime) -> None:
 def begin(request: HttpRequest, *, user: User, by: str, at: datetime) -> None:
     """Sign the user in on this device. by: how they proved who they are ("code", "joined")."""
     login(request, user, backend=BACKEND)
-    seen(request, at)
+    seen(request, user, at)
     events.record("user.signed_in", user, Actor.user(user), at, {"by": by})
 
 
@@ -121,7 +121,7 @@ def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if SESSION_KEY in request.session and request.user.is_authenticated:
-            seen(request, timezone.now())
+            seen(request, request.user, timezone.now())
         return get_response(request)
 
     return middleware

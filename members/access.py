@@ -19,13 +19,13 @@ def member_of(request: HttpRequest) -> Member | None:
     """Return the member who is signed in, read once per request."""
     if not request.user.is_authenticated:
         return None
-    known = getattr(request, "_member", False)
-    if known is False:
-        known = Member.objects.filter(user=request.user).first()
-        if known is not None:
-            known.user = request.user
-        request._member = known  # type: ignore[attr-defined]
-    return known or None
+    if not hasattr(request, "_member"):
+        found = Member.objects.filter(user=request.user).first()
+        if found is not None:
+            found.user = request.user
+        request._member = found  # type: ignore[attr-defined]
+    known: Member | None = request._member  # type: ignore[attr-defined]
+    return known
 
 
 member_only = access.only("member")

@@ -103,13 +103,14 @@ def _join_chunk(chunk: Sequence[Newcomer], at: datetime, is_synthetic: bool) -> 
         [_new_user(phone, None, person.name, person.joined_at or at) for phone, person in people.items()],
         ignore_conflicts=True,
     )
-    users = dict(
-        User.objects.select_for_update().filter(phone__in=list(people)).order_by("phone").values_list("phone", "pk")
-    )
-    rows = Member.objects.filter(user__phone__in=list(people)).values_list(
-        "user__phone", "pk", "wallet_id", "user_id", "number"
-    )
-    joined = {phone: Joined(*row) for phone, *row in rows}
+    users = {
+        user.phone: user.pk
+        for user in User.objects.select_for_update().filter(phone__in=list(people)).only("phone").order_by("phone")
+    }
+    joined = {
+        row.user.phone or "": Joined(row.pk, row.wallet_id, row.user_id, row.number)
+        for row in Member.objects.filter(user__phone__in=list(people)).select_related("user")
+    }
     missing = [phone for phone in people if phone not in joined]
     if not missing:
         return joined, 0

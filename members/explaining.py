@@ -77,10 +77,10 @@ def explain(member: Member, journal_id: int) -> Detail | None:
     if not rows:
         return None
     first, last = rows[0], rows[-1]
-    outlet = Outlet.objects.select_related("merchant__trade").filter(pk=first.outlet_id).first()
+    outlet = Outlet.objects.select_related("merchant__trade").filter(pk=first.outlet_id or 0).first()
     sale = _sale(first)
     what = [str(wallets.WORDS[row.kind][row.reverses_id is not None]) for row in rows]
-    undoes = mine.filter(id=first.reverses_id).values_list("journal_id", flat=True).first()
+    undoes = mine.filter(id=first.reverses_id or 0).values_list("journal_id", flat=True).first()
     undone_by = mine.filter(reverses_id__in=[row.pk for row in rows]).values_list("journal_id", flat=True).first()
     return Detail(
         title=outlet.name if outlet else what[0],

@@ -181,7 +181,7 @@ def funders_of(account_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
     """Return name and trade of who funds: merchants by their float, else the title of the budget."""
     wanted = set(account_ids)
     merchants = Merchant.objects.filter(float_id__in=wanted).values_list("float_id", "short_name", "trade__code")
-    names = {float_id: (name, trade) for float_id, name, trade in merchants}
+    names = {float_id: (name, trade) for float_id, name, trade in merchants if float_id is not None}
     if missing := wanted - set(names):
         titles = Account.objects.filter(pk__in=missing).values_list("pk", "title")
         names.update({pk: (title, "") for pk, title in titles})
