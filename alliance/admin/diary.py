@@ -44,9 +44,8 @@ class EventAdmin(FrozenAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("unit")
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+    def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
         """Find by equality, which the indexes answer however long the diary is."""
-        words = search_term.strip()
         found = Q(verb=words) | Q(subject=words) | Q(actor=words)
         if words.endswith("."):
             found |= Q(verb__startswith=words)

@@ -174,12 +174,12 @@ class UserAdmin(ScopedAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return self.inlines if obj and obj.is_staff else ()
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+    def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
         """Find by name, by e-mail, or by the whole phone number: never by a part of it."""
         try:
-            return queryset.filter(phone=phone.e164(search_term)), False
+            return queryset.filter(phone=phone.e164(words)), False
         except ValueError:
-            return super().get_search_results(request, queryset, search_term)
+            return super().find(request, queryset, words)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Members and shop people are seen by those only who look after members."""

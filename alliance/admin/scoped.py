@@ -138,18 +138,28 @@ class ScopedAdmin(Permissions, ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         rows: models.QuerySet[Any] = super().get_queryset(request)
+        if self.list_select_related:
+            # Django forgets this list as soon as a queryset joins anything by itself.
+            rows = rows.select_related(*self.list_select_related)
         if not self.has_module_permission(request):
             return rows.none()
         if self.scope == "units":
             visible: models.QuerySet[Any] = self.model._default_manager.visible_to(request.user)  # type: ignore[attr-defined]
-            ordering = self.get_ordering(request)
-            return visible.order_by(*ordering) if ordering else visible
+            return rows.filter(pk__in=visible.values("pk"))
         return rows
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if "queryset" not in kwargs:
             kwargs["queryset"] = related_rows(self.admin_site, db_field.remote_field.model, request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        words = search_term.strip()
+        return self.find(request, queryset, words) if words else (queryset, False)
+
+    def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
+        """Return the rows that the words mean, and whether there may be duplicates; by search_fields by default."""
+        return super().get_search_results(request, queryset, words)
 
     def quick_search(self, request: HttpRequest, words: str) -> models.QuerySet[Any]:
         """Return what the console's search box finds here."""

@@ -80,9 +80,8 @@ class MemberAdmin(FrozenAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("user", "wallet")
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+    def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
         """Find by the whole of a number, phone or e-mail: nobody leafs through people by a part of it."""
-        words = search_term.strip()
         digits = words.replace(" ", "")
         found = Q(user__email=words.lower())
         if digits.isdecimal() and len(digits) == 8:
