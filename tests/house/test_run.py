@@ -1,20 +1,24 @@
-"""The launcher: what it refuses and how it says so, its state folder, the locks, backups. No server is started here."""
+"""The launcher: what it refuses and how it says so, its state folder, its cluster, the locks, backups."""
 
 import ast
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import tomllib
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from launch import home, operate, packages, process, say, serve
+from launch import home, operate, packages, postgres, process, say, serve
 from launch.home import State
+from launch.postgres import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -181,6 +185,40 @@ def test_a_stubborn_child_is_ended(tmp_path: Path) -> None:
         pass
     child.stop()
     assert child.process.returncode == -9
+
+
+# --- the cluster -------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_cluster_has_two_roles_and_starts_in_the_epoch_that_a_restore_asks_for() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="lianhui-cluster-"))
+    state = State(folder)
+    state.prepare()
+    sockets = state.socket_folder("postgres")
+    cluster = Cluster(folder / "postgres", sockets, state.logs / "postgres.log", postgres.THROW_AWAY, epoch=3)
+    try:
+        cluster.start()
+        with psycopg.connect(cluster.url(postgres.OWNER)) as owner:
+            assert owner.execute("SELECT pg_current_xact_id()::text::bigint >> 32").fetchone() == (3,)
+            owner.execute("CREATE TABLE thing (id bigint PRIMARY KEY)")
+            owner.execute("CREATE TABLE seal (id bigint); REVOKE UPDATE, DELETE ON seal FROM lianhui")
+        with psycopg.connect(cluster.url(postgres.APPLICATION), autocommit=True) as application:
+            application.execute("INSERT INTO thing VALUES (1)")
+            application.execute("INSERT INTO seal VALUES (1)")
+            for forbidden in ("DELETE FROM seal", "DROP TABLE thing", "CREATE TABLE mine ()", "SET ROLE lianhui_owner"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    application.execute(forbidden)
+        if cluster.user:  # another user than the one that runs the tests: nobody here is the superuser
+            with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+                psycopg.connect(cluster.url("postgres"))
+        cluster.stop()
+        cluster.start()
+        with psycopg.connect(cluster.url(postgres.APPLICATION)) as application:
+            assert application.execute("SELECT count(*) FROM thing").fetchone() == (1,)
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder)
 
 
 # --- backups -----------------------------------------------------------------------------------
