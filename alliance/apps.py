@@ -12,6 +12,9 @@ class AllianceConfig(AppConfig):
     # Translators: 基础
     verbose_name = _("Ground")
 
+    def ready(self) -> None:
+        import_module("alliance.ports.checks")
+
 
 class ConsoleConfig(admin_apps.AdminConfig):
     """Django's admin with our own site (alliance.admin.site)."""

@@ -370,3 +370,10 @@ def test_one_of_many_parallel_tries_uses_the_code():
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(attempt, range(8))) <= 1
+
+
+def test_the_checks_of_the_doors_are_registered():
+    from django.core.checks.registry import registry
+
+    names = {check.__name__ for check in registry.get_checks(include_deployment_checks=True)}
+    assert {"ports_are_known_and_demo_only_in_the_demo", "nothing_pretends_in_production"} <= names
