@@ -57,7 +57,7 @@ class Grid:
         number = 1 + int(abs(along) / 12) * 2 + (along > 0)
         lng, lat = to_degrees(east, north)
         name = self.districts[district]
-        return Place(district, name, lng, lat, f"{name}{street} {number} 号")
+        return Place(district, name, lng, lat, f"{name}{street}{number}号")
 
 
 def to_degrees(east_metres: float, north_metres: float) -> tuple[float, float]:
