@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema_serializer, inline_serializer
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -77,6 +77,18 @@ class MerchantView(APIView):
 
     scope: ClassVar[str | None] = None
     throttle_classes = [throttling.KeyThrottle]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Name the nested serializers after their view: IdentifyInput, StatementItem."""
+        super().__init_subclass__(**kwargs)
+        view = cls.__name__.removesuffix("View")
+        for name in ("Input", "Output"):
+            body = cls.__dict__.get(name)
+            if body is not None:
+                extend_schema_serializer(component_name=f"{view}{name}")(body)
+                for inner in (body.__dict__.get("Item"), body.__dict__.get("Result")):
+                    if inner is not None:
+                        extend_schema_serializer(component_name=f"{view}{inner.__name__}")(inner)
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,9 +20,11 @@ from merchants.api.receipts import ReceiptOutput
 from merchants.models.key import Scope
 
 
+@extend_schema_serializer(component_name="BatchInput")
 class Documented(fields.Body):
     """The body as it is documented; items are read one by one, so that a bad one spoils only itself."""
 
+    @extend_schema_serializer(component_name="BatchSale")
     class Item(fields.Body):
         key = fields.Text(min_length=8, max_length=200, help_text="The Idempotency-Key of this sale.")
         member = fields.member()
@@ -34,10 +36,6 @@ class Documented(fields.Body):
 
     outlet = fields.outlet()
     sales = Item(many=True, min_length=1, max_length=sales.BATCH_LIMIT)
-
-    class Meta:
-        ref_name = "RecordSales"
-
 
 class BatchView(MerchantView):
     """Book sales that were kept offline. Each item has a key of its own and is answered for itself."""

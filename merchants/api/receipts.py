@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from merchants.api.fields import Number, Whole
 from merchants.sales import Receipt
 
 
+@extend_schema_serializer(component_name="Notice")
 class NoticeOutput(serializers.Serializer[Any]):
     code = serializers.ChoiceField(choices=["float_exhausted"])
     text = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="Receipt")
 class ReceiptOutput(serializers.Serializer[Any]):
     """A bill as it was booked."""
 
@@ -37,14 +40,14 @@ class ReceiptOutput(serializers.Serializer[Any]):
     void_until = serializers.DateTimeField()
     notice = serializers.SerializerMethodField()
 
-    def get_notice(self, receipt: Receipt) -> NoticeOutput | None:
+    @extend_schema_field(NoticeOutput(allow_null=True))
+    def get_notice(self, receipt: Receipt) -> dict[str, str] | None:
         if receipt.status != "without_points":
             return None
         text = _(
             "The shop's float is empty: the sale was recorded without points, and a later top-up does not change that."
         )
-        notice: Any = {"code": "float_exhausted", "text": text}
-        return notice
+        return {"code": "float_exhausted", "text": text}
 
 
 def told(receipt: Receipt) -> dict[str, Any]:

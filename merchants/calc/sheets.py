@@ -7,8 +7,6 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from openpyxl import Workbook
-
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -31,6 +29,9 @@ def csv_lines(rows: Iterable[list[Any]]) -> Iterator[str]:
 
 def xlsx(rows: Iterable[list[Any]], title: str) -> bytes:
     """Return an XLSX file with one sheet."""
+    # Imported here: it is large, and few processes ever write a sheet.
+    from openpyxl import Workbook
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title[:31])
     for row in rows:
