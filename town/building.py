@@ -113,7 +113,7 @@ def _quarter(
     for layer in layers:
         when = dates_of[layer.name]
         merchants |= founding.shops(layer, organised, _opening(when), live)
-        joined = [_joined(world.seed, layer, i, when, now) for i in range(len(layer.people))]
+        joined = [_joined(world.seed, layer, i, when) for i in range(len(layer.people))]
         joined_at += joined
         wallets += [one.wallet_id for one in founding.members(layer.people, joined, _at(when.founded, 10))]
     return life.quarter(layers, world.seed, wallets, joined_at, merchants, organised), organised
@@ -125,15 +125,15 @@ def _opening(dates: Dates) -> Callable[[str], datetime]:
     return lambda key: _at(dates.founded, 9) if key in named else _at(dates.opened, 9)
 
 
-def _joined(seed: int, layer: Layer, i: int, dates: Dates, now: datetime) -> datetime:
+def _joined(seed: int, layer: Layer, i: int, dates: Dates) -> datetime:
     person = layer.people[i]
     random = Random(f"{seed}/joined/{person.number}")
-    if layer.name == "small" and i < PILOT_PEOPLE:
+    if layer.name == "small" and i < PILOT_PEOPLE and not person.joined:
         return _at(dates.founded, 10) + timedelta(minutes=random.randrange(2000))
     begin = _at(dates.lived, 8)
     if not person.joined:
         return begin - timedelta(minutes=random.randrange(14 * 1440))
-    return begin + (now - begin) * person.joined
+    return begin + (_at(dates.today, 0) - begin) * person.joined
 
 
 def _pilot(q: Quarter, dates: Dates) -> None:
@@ -145,7 +145,7 @@ def _pilot(q: Quarter, dates: Dates) -> None:
     for on in dates.pilot:
         visits = [
             visit._replace(wish=False)
-            for visit in q.town.day(on, [i < PILOT_PEOPLE for i in range(len(q.town.people))])
+            for visit in q.town.day(on, [at <= day_start(on) for at in q.joined_at])
             if visit.shop in named and HABITS[q.town.shops[visit.shop].trade].bill_fen < 50_000
         ]
         visits.append(Visit(_at(on, 19) + timedelta(minutes=12), 0, hotpot, 0, 128_800, False))

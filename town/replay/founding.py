@@ -111,7 +111,7 @@ def _open_store(store: str, merchant: Merchant, is_chain: bool, city: City, at: 
         merchant=merchant,
         name=f"和康万家 {store} 店" if is_chain else f"和康加盟店 {store}",
         city=city,
-        address=f"和康回放路 {store} 号",
+        address=f"和康回放路{store}号",
         lng=round(lng + _EAST_OF_TOWN[0], 6),
         lat=round(lat + _EAST_OF_TOWN[1], 6),
         hours="00:00-24:00",

@@ -209,7 +209,9 @@ def _people(layer: str, size: Scale, grid: Grid, random: Random, numbers: Iterat
     for member in named:
         home = grid.place(0, random)
         number, phone_number = next(numbers), f"+86{member.phone}"
-        yield Person(number, member.name, phone_number, home, member.appetite, 0.12, 0, member.favourites)
+        yield Person(
+            number, member.name, phone_number, home, member.appetite, member.thrift, member.joined, member.favourites
+        )
     for _ in range(size.people - len(named)):
         number = next(numbers)
         name = f"{random.choice(_SURNAMES)}{random.choice(_TITLES)} {number:03d}"
@@ -222,7 +224,7 @@ def _people(layer: str, size: Scale, grid: Grid, random: Random, numbers: Iterat
 
 def _unique(name: str, taken: Counter[str]) -> str:
     taken[name] += 1
-    return name if taken[name] == 1 else f"{name}({taken[name]}店)"
+    return name if taken[name] == 1 else f"{name}（{taken[name]}店）"
 
 
 def credit_code(random: Random, city: str) -> str:
