@@ -100,6 +100,11 @@ def resend_in(*, address: Address, purpose: str, at: datetime) -> int:
     return max(0, _seconds(until - at)) if until else 0
 
 
+def is_out(*, address: Address, purpose: str) -> bool:
+    """Return whether a code was sent for this purpose that still works."""
+    return cache.get(_key(address, purpose)) is not None
+
+
 def check(*, address: Address, code: str, purpose: str, at: datetime) -> None:
     """Use the code up. Refuses: login_code_wrong, login_code_over (too old, used, five wrong tries, or never sent)."""
     key = _key(address, purpose)

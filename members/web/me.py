@@ -16,10 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from alliance import people, sessions
+from alliance import codes, people, sessions
 from alliance.access import faces_of
 from alliance.actors import Actor
-from alliance.codes import resend_in
 from alliance.network import client_ip
 from alliance.ports import outbox
 from alliance.refusals import Refused
@@ -60,6 +59,7 @@ class ProofForm(forms.Form):
     def __init__(self, *args: Any, by: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["pin" if by == "code" else "code"]
+        self.fields[by].required = True
 
 
 class PinForm(ProofForm):
@@ -214,13 +214,15 @@ def export(request: MemberRequest) -> HttpResponse:
 def _ask(request: HttpRequest, template: str, form: ProofForm, by: str, *, has_pin: bool) -> HttpResponse:
     member = request.member  # type: ignore[attr-defined]
     address = safety.address_of(member)
+    is_out = codes.is_out(address=address, purpose=safety.PURPOSE)
     context = {
         "tab": "me",
         "form": form,
         "by": by,
         "has_pin": has_pin,
         "address": member.user.masked,
-        "resend_in": resend_in(address=address, purpose=safety.PURPOSE, at=timezone.now()),
-        "demo_message": outbox.last(address.value) if settings.LIANHUI_DEMO and by == "code" else None,
+        "resend_in": codes.resend_in(address=address, purpose=safety.PURPOSE, at=timezone.now()),
+        # The outbox keeps one message per address: show it only when it is about this, not the sign-in of before.
+        "demo_message": outbox.last(address.value) if settings.LIANHUI_DEMO and is_out else None,
     }
     return render(request, template, context, status=422 if form.errors else 200)

@@ -110,3 +110,10 @@ def test_others_find_nothing(client: Client):
     client.force_login(members.user())
     assert client.get(PIN).status_code == 404
     assert client.post(reverse("safety_code")).status_code == 404
+
+
+def test_the_page_shows_no_code_of_the_sign_in(page: Client, lin: Member):
+    Client().post(reverse("login"), {"address": lin.user.phone})
+    assert code_of(lin) not in page.get(PIN).content.decode()
+    page.post(reverse("safety_code"), {"to": "pin"})
+    assert code_of(lin) in page.get(PIN).content.decode()
