@@ -34,8 +34,9 @@ ACTOR = Actor.system("town")
 CALLER = Caller("town", 1)
 BATCH = 1_000
 VOIDED = 0.004
-LEAST_SPEND = 100
-COVER_DAYS, REFILL_DAYS = 7, 45
+# In points: below this nobody bothers; above that part of it which is their thrift nobody goes.
+LEAST_SPEND, MOST_SPEND = 100, 30_000
+COVER_DAYS, REFILL_DAYS = 7, 60
 
 
 @dataclass(slots=True)
@@ -153,7 +154,8 @@ def _shop(q: Quarter, on: date, visits: Sequence[Visit], end: datetime) -> list[
         spend = 0
         if visit.wish:
             most = rebate.largest_spend(visit.bill_fen, terms.spend_share_bps)
-            spend = min(available.get(wallet, 0), most) // 10 * 10
+            habit = int(MOST_SPEND * q.town.people[visit.person].thrift)
+            spend = min(available.get(wallet, 0), most, habit) // 10 * 10
             spend = spend if spend >= LEAST_SPEND else 0
             available[wallet] = available.get(wallet, 0) - spend
         drafts.append(

@@ -34,7 +34,7 @@ class Scale:
 
 SCALES: dict[str, Scale] = {
     "small": Scale(people=300, shops=66, partner_stores=4, districts=8, centres=2, weeks=10),
-    "medium": Scale(people=19_700, shops=1_900, partner_stores=30, districts=24, centres=6, weeks=10),
+    "medium": Scale(people=19_700, shops=1_900, partner_stores=30, districts=24, centres=6, weeks=6),
 }
 
 
