@@ -13,9 +13,9 @@ from alliance.ports.checks import PRETENDERS
 def send_code(*, kind: str, to: str, code: str) -> None:
     """Send a one-time code in the active language, after the commit and outside the page when it really leaves."""
     facts = {"code": code, "name": settings.LIANHUI_NAME}
-    # Translators: 【%(name)s】登录验证码 %(code)s，10 分钟内有效。我们不会向任何人索要验证码，请勿告诉他人。
+    # Translators: 【%(name)s】验证码：%(code)s，10 分钟内有效。我们不会向任何人索要验证码，请勿告诉他人。
     text = _("%(code)s is your code for %(name)s, good for 10 minutes. We never ask for it: tell it to nobody.") % facts
-    # Translators: %(name)s 登录验证码
+    # Translators: %(name)s 验证码
     subject = _("Your code for %(name)s") % facts
     _hand_over(kind, to, subject, text)
 
