@@ -179,8 +179,11 @@ def draft(
     )
 
 
-_POST = """SELECT * FROM points_post(%s::smallint, %s::bigint, %s::text, %s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[],
-  %s::timestamptz[], %s::integer[], %s::integer[], %s::integer[], %s::text[], %s::timestamptz, %s::boolean, %s::boolean)"""
+_POST_ONE = """SELECT * FROM points_post_one(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint,
+  %s::bigint, %s::timestamptz, %s::integer, %s::integer, %s::integer, %s::text, %s::timestamptz, %s::boolean, %s::boolean)"""
+_POST = """SELECT * FROM points_post(%s::smallint, %s::bigint, %s::text, %s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[],
+  %s::bigint[], %s::timestamptz[], %s::integer[], %s::integer[], %s::integer[], %s::text[], %s::timestamptz, %s::boolean,
+  %s::boolean)"""
 
 
 def post(
@@ -193,28 +196,30 @@ def post(
     """
     if not bills:
         return []
-    arguments = [
-        caller.number,
-        caller.id,
-        str(actor),
-        [digest(bill.key) for bill in bills],
-        [digest(bill.body) for bill in bills],
-        [bill.wallet_id for bill in bills],
-        [bill.outlet_id for bill in bills],
-        [bill.rest_id for bill in bills],
-        [bill.event_at for bill in bills],
-        [bill.paid_fen for bill in bills],
-        [bill.eligible_fen for bill in bills],
-        [bill.spend_points for bill in bills],
-        [bill.reference for bill in bills],
-        now,
-        at_event,
-    ]
-    rows = _call(_POST, arguments, can_wait=True)
+    if len(bills) == 1:
+        statement, columns = _POST_ONE, [*_columns(bills[0])]
+    else:
+        statement, columns = _POST, [list(column) for column in zip(*map(_columns, bills), strict=True)]
+    rows = _call(statement, [caller.number, caller.id, str(actor), *columns, now, at_event], can_wait=True)
     outcomes: list[Any] = [None] * len(bills)
     for ord_, *row in rows:
         outcomes[ord_ - 1] = _outcome(*row)
     return outcomes
+
+
+def _columns(bill: Bill) -> tuple[Any, ...]:
+    return (
+        digest(bill.key),
+        digest(bill.body),
+        bill.wallet_id,
+        bill.outlet_id,
+        bill.rest_id,
+        bill.event_at,
+        bill.paid_fen,
+        bill.eligible_fen,
+        bill.spend_points,
+        bill.reference,
+    )
 
 
 _VOID = """SELECT * FROM points_void(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint, %s::timestamptz,

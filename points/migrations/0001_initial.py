@@ -6,7 +6,6 @@ What follows here for Django is state only; tests/points/test_schema.py compares
 from pathlib import Path
 
 import django.db.models.deletion
-import django.db.models.functions.math
 from django.db import migrations, models
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
@@ -268,14 +267,6 @@ class Migration(migrations.Migration):
                     name="Wallet",
                     fields=[
                         ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                        (
-                            "bucket",
-                            models.GeneratedField(
-                                db_persist=True,
-                                expression=django.db.models.functions.math.Mod(models.F("id"), 64),
-                                output_field=models.SmallIntegerField(),
-                            ),
-                        ),
                         ("balance", models.BigIntegerField(default=0, verbose_name="balance")),
                         ("pending", models.BigIntegerField(default=0, verbose_name="pending")),
                         ("held", models.BigIntegerField(default=0, verbose_name="held")),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
-from django.db.models import F, GeneratedField
-from django.db.models.functions import Mod
 from django.utils.translation import gettext_lazy as _
 
 
@@ -22,8 +20,6 @@ class Wallet(models.Model):
     """A member's points. `balance` includes what is pending and held; only the posting functions change it."""
 
     id = models.BigAutoField(primary_key=True)
-    # Batches are formed by it: two calls of different buckets never wait for each other at a wallet.
-    bucket = GeneratedField(expression=Mod(F("id"), 64), output_field=models.SmallIntegerField(), db_persist=True)
     balance = models.BigIntegerField(_("balance"), default=0)
     pending = models.BigIntegerField(_("pending"), default=0)
     held = models.BigIntegerField(_("held"), default=0)
@@ -42,6 +38,11 @@ class Wallet(models.Model):
 
     def __str__(self) -> str:
         return f"W{self.pk}"
+
+    @property
+    def bucket(self) -> int:
+        """Batches are formed by it: two calls of different buckets never wait for each other at a wallet."""
+        return self.pk % 64
 
     @property
     def available(self) -> int:

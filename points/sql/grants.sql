@@ -29,6 +29,7 @@ GRANT UPDATE (tier, frozen_at) ON points_wallet TO {role};
 GRANT UPDATE (title) ON points_account TO {role};
 GRANT EXECUTE ON FUNCTION
   points_post(smallint, bigint, text, uuid[], uuid[], bigint[], bigint[], bigint[], timestamptz[], integer[], integer[], integer[], text[], timestamptz, boolean, boolean),
+  points_post_one(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, text, timestamptz, boolean, boolean),
   points_void(smallint, bigint, text, uuid, uuid, bigint, bigint, timestamptz, timestamptz),
   points_adjust(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, date, timestamptz, timestamptz),
   points_receive(text, text, text, bigint, date, text, text, text, timestamptz, timestamptz),

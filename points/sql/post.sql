@@ -26,6 +26,121 @@ BEGIN
   RETURN p_now;
 END $$;
 
+-- One bill, in three or four statements. `points_post` calls it for a batch of one; a test proves that both are the same.
+CREATE FUNCTION points_post_one(
+  p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_wallet bigint, p_outlet bigint, p_rest bigint,
+  p_event timestamptz, p_paid integer, p_eligible integer, p_spend integer, p_reference text,
+  p_now timestamptz DEFAULT NULL, p_at_event boolean DEFAULT false, p_patient boolean DEFAULT false
+) RETURNS TABLE (ord integer, status smallint, replayed boolean, sale_id bigint, booked_at timestamptz, points integer, spent integer, rest integer,
+  balance_after bigint, available_after bigint, figure bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  w record; k record; r record; c record;
+  ts timestamptz; st smallint := 0; pts integer; rst integer; fig bigint; left_over bigint; x bigint; is_late boolean := false;
+BEGIN
+  -- 1 the wallet is locked; beside it the terms and what the bill comes to
+  SELECT z.balance, z.pending, z.balance - z.pending - z.held AS free, z.seq, z.last_at, z.frozen_at IS NULL AS is_open, (p_wallet % 64)::smallint AS bucket,
+      t.id AS terms, t.float_id, t.proceeds_id, t.fee_rest_id, t.rate_bps, t.member_bps, t.spend_fee_bps, t.matures_days, t.holdback_days,
+      f.closed_on, f.balance AS float_balance, (p_event AT TIME ZONE 'Asia/Shanghai')::date AS day,
+      ((p_eligible::bigint * t.rate_bps + 5000) / 10000)::integer AS rebate, (p_spend::bigint * t.spend_fee_bps / 10000)::integer AS fee,
+      p_paid BETWEEN 0 AND 1000000000 AND p_spend BETWEEN 0 AND 1000000000 AND p_paid + p_spend > 0 AND p_eligible BETWEEN 0 AND p_paid
+        AND p_spend::bigint * 10000 <= (p_paid::bigint + p_spend) * t.spend_share_bps AND p_outlet IS NOT NULL AND p_event IS NOT NULL
+        AND p_key IS NOT NULL AND p_body IS NOT NULL AND p_caller_kind IS NOT NULL AND p_caller_id IS NOT NULL AND length(p_actor) <= 40 AS fits
+    INTO w
+    FROM points_wallet z, points_account a JOIN points_terms t ON t.id = a.terms_id JOIN points_account f ON f.id = t.float_id
+    WHERE z.id = p_wallet AND a.id = p_rest AND a.kind = 5 FOR NO KEY UPDATE OF z;
+  IF w.seq IS NULL AND EXISTS (SELECT FROM points_account a WHERE a.id = p_rest AND a.kind = 5) AND p_wallet IS NOT NULL THEN
+    st := 4;
+  ELSIF w.fits IS NOT TRUE THEN
+    RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023';
+  END IF;
+  -- 2 the key, in a new snapshot
+  SELECT * INTO k FROM points_key z WHERE z.caller_kind = p_caller_kind AND z.caller_id = p_caller_id AND z.key = p_key;
+  IF k.key IS NOT NULL THEN
+    IF k.body <> p_body OR k.wallet_id <> p_wallet THEN
+      RETURN QUERY SELECT 1, 5::smallint, false, NULL::bigint, NULL::timestamptz, 0, 0, 0, NULL::bigint, NULL::bigint, NULL::bigint;
+    ELSE
+      RETURN QUERY SELECT 1, k.status, true, k.sale_id, k.booked_at, k.points, k.spent, k.rest, k.balance_after, k.available_after, k.figure;
+    END IF;
+    RETURN;
+  END IF;
+  -- 3 the decision
+  IF st = 0 THEN
+    IF NOT w.is_open THEN
+      st := 3;
+    ELSIF p_spend > w.free THEN
+      st := 2; fig := w.free;
+    END IF;
+  END IF;
+  IF st > 0 THEN
+    INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, balance_after, available_after, figure, status)
+      VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, CASE st WHEN 2 THEN w.balance END, fig, fig, st);
+    RETURN QUERY SELECT 1, st, false, NULL::bigint, NULL::timestamptz, 0, 0, 0, CASE st WHEN 2 THEN w.balance END, fig, fig;
+    RETURN;
+  END IF;
+  pts := w.rebate::bigint * w.member_bps / 10000;
+  rst := w.rebate - pts;
+  IF w.rebate > 0 THEN
+    is_late := NOT p_patient AND w.float_balance >= 4 * w.rebate::bigint;
+    IF NOT is_late THEN
+      UPDATE points_account SET balance = balance - w.rebate WHERE id = w.float_id AND balance >= w.rebate;
+      IF NOT FOUND THEN st := 1; fig := w.rebate; pts := 0; rst := 0; END IF;
+    END IF;
+  END IF;
+  ts := CASE WHEN p_now IS NULL THEN clock_timestamp() WHEN p_at_event THEN points_clock(p_event) ELSE points_clock(p_now) END;
+  -- 4 the writing
+  SELECT nextval('points_transfer_id') AS jid, g.at, v.legs, g.at + (greatest(v.legs, 1) - 1) * interval '1 microsecond' AS earn_at, d.*, d.day + w.holdback_days AS due,
+      (date_trunc('quarter', w.day + interval '24 months') + interval '3 months - 1 day')::date AS expires, d.promised <= d.today AS is_mature,
+      w.balance - p_spend + pts AS balance, w.pending + CASE WHEN d.promised > d.today THEN pts ELSE 0 END AS pending,
+      w.free - p_spend + CASE WHEN d.promised > d.today THEN 0 ELSE pts END AS free
+    INTO c
+    FROM (SELECT greatest(ts, w.last_at + interval '1 microsecond') AS at) g, (SELECT (p_spend > 0)::integer + (pts + rst > 0)::integer AS legs) v,
+      LATERAL (SELECT e.today, greatest(least(w.day, e.today), w.closed_on + 1) AS day, w.day + w.matures_days AS promised
+        FROM (SELECT (ts AT TIME ZONE 'Asia/Shanghai')::date AS today) e) d;
+  -- lots: begin
+  IF p_spend > 0 THEN
+    left_over := p_spend;
+    FOR r IN SELECT z.ctid AS tid, z.remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
+        WHERE z.bucket = w.bucket AND z.wallet_id = p_wallet AND z.matures_on = '2000-01-01' AND z.remaining > 0
+        ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
+      x := least(left_over, r.remaining);
+      WITH u AS (UPDATE points_lot SET remaining = remaining - x WHERE ctid = r.tid)
+      INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
+        VALUES (w.bucket, p_wallet, c.at, c.jid, r.lapses_on, r.funder_id, r.expires_on, x);
+      left_over := left_over - x;
+      EXIT WHEN left_over = 0;
+    END LOOP;
+    IF left_over > 0 THEN RAISE EXCEPTION 'wallet % has fewer points in its lots than in its balance', p_wallet; END IF;
+  END IF;
+  -- lots: end
+  WITH
+  -- lots: begin
+  l AS (INSERT INTO points_lot AS z (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on, earned, remaining)
+    SELECT w.bucket, p_wallet, CASE WHEN c.is_mature THEN '2000-01-01' ELSE c.promised END, c.expires, w.float_id, c.expires, pts, pts WHERE pts > 0
+    ON CONFLICT (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on)
+    DO UPDATE SET earned = z.earned + excluded.earned, remaining = z.remaining + excluded.remaining, is_open = true),
+  -- lots: end
+  a AS (INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
+      debit_id, credit_id, points, rest_id, rest, matures_on, expires_on, due_on, balance_after)
+    SELECT w.bucket, p_wallet, c.at, w.seq + 1, c.jid, c.jid, 2, p_event, c.day, p_outlet, p_actor,
+        p_wallet, w.proceeds_id, p_spend - w.fee, CASE WHEN w.fee > 0 THEN w.fee_rest_id END, w.fee, NULL::date, NULL::date, c.due, w.balance - p_spend WHERE p_spend > 0
+    UNION ALL
+    SELECT w.bucket, p_wallet, c.earn_at, w.seq + c.legs, CASE c.legs WHEN 1 THEN c.jid ELSE nextval('points_transfer_id') END, c.jid, 1, p_event, c.day, p_outlet, p_actor,
+        w.float_id, p_wallet, pts, CASE WHEN rst > 0 THEN p_rest END, rst, c.promised, c.expires, c.due, c.balance WHERE pts + rst > 0),
+  b AS (INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
+      rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
+    VALUES (p_outlet, c.at, c.jid, p_wallet, w.float_id, w.terms, p_event, c.day, p_paid + p_spend, p_paid, p_eligible,
+      w.rebate, pts, rst, p_spend, w.fee, w.rate_bps, w.member_bps, w.spend_fee_bps, 1, st, p_actor, coalesce(p_reference, ''))),
+  d AS (INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, sale_id, booked_at, balance_after, available_after, figure, points, spent, rest, status)
+    VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, c.jid, c.at, c.balance, c.free, fig, pts, p_spend, rst, st)),
+  e AS (UPDATE points_wallet SET balance = c.balance, pending = c.pending, seq = w.seq + c.legs, last_at = c.earn_at WHERE id = p_wallet AND c.legs > 0)
+  -- 5 the float, when it was plenty
+  UPDATE points_account SET balance = balance - w.rebate WHERE is_late AND id = w.float_id AND balance >= w.rebate;
+  IF is_late AND NOT FOUND THEN RAISE EXCEPTION 'float % ran short meanwhile', w.float_id USING ERRCODE = '40001'; END IF;
+  RETURN QUERY SELECT 1, st, false, c.jid, c.at, pts, p_spend, rst, c.balance, c.free, fig;
+END $$;
+
 CREATE FUNCTION points_post(
   p_caller_kind smallint, p_caller_id bigint, p_actor text,
   p_key uuid[], p_body uuid[], p_wallet bigint[], p_outlet bigint[], p_rest bigint[], p_event timestamptz[],
@@ -38,10 +153,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cac
 DECLARE
   mature CONSTANT date := '2000-01-01';
   n integer := cardinality(p_key);
-  t record; w record; k record; r record; l points_line;
-  ts timestamptz; today date; day date; promised date; matures date; expires date; due date; is_late boolean;
-  rebate integer; pts integer; rst integer; fee integer; spd integer; st smallint; left_over bigint; x bigint;
-  jid bigint; eid bigint; at timestamptz; bal bigint; pend bigint; sq bigint; fig bigint;
+  l points_line; ts timestamptz; left_over bigint; x bigint; all_fit boolean;
   w_ids bigint[]; w_bal bigint[]; w_pend bigint[]; w_free bigint[]; w_seq bigint[]; w_last timestamptz[]; w_frozen boolean[];
   lines points_line[]; sts smallint[]; figs bigint[]; bals bigint[]; frees bigint[]; f_ids bigint[]; f_need bigint[]; f_bal bigint[]; mixed bigint[];
   spends boolean; plain boolean; exact boolean := false; waits boolean; wi integer; fi integer;
@@ -52,123 +164,11 @@ BEGIN
   END IF;
   IF p_at_event AND p_now IS NULL THEN RAISE EXCEPTION 'at_event needs now' USING ERRCODE = '22023'; END IF;
 
-  ---------------------------------------------------------------------------------------------- one bill
   IF n = 1 THEN
-    SELECT terms.*, f.closed_on, f.balance AS float_balance INTO t
-      FROM points_account a JOIN points_terms terms ON terms.id = a.terms_id JOIN points_account f ON f.id = terms.float_id
-      WHERE a.id = p_rest[1] AND a.kind = 5;
-    spd := p_spend[1];
-    IF t.id IS NULL OR p_paid[1] IS NULL OR p_eligible[1] IS NULL OR spd IS NULL OR p_event[1] IS NULL OR p_outlet[1] IS NULL OR p_wallet[1] IS NULL
-       OR p_paid[1] NOT BETWEEN 0 AND 1000000000 OR spd NOT BETWEEN 0 AND 1000000000 OR p_paid[1] + spd = 0 OR p_eligible[1] NOT BETWEEN 0 AND p_paid[1]
-       OR spd::bigint * 10000 > (p_paid[1]::bigint + spd) * t.spend_share_bps THEN
-      RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023';
-    END IF;
-    rebate := (p_eligible[1]::bigint * t.rate_bps + 5000) / 10000;
-    pts := rebate::bigint * t.member_bps / 10000;
-    rst := rebate - pts;
-    fee := spd::bigint * t.spend_fee_bps / 10000;
-    -- 1 the wallet
-    SELECT z.balance, z.pending, z.balance - z.pending - z.held AS free, z.seq, z.last_at, z.frozen_at IS NOT NULL AS frozen INTO w
-      FROM points_wallet z WHERE z.id = p_wallet[1] FOR NO KEY UPDATE;
-    ts := points_clock(CASE WHEN p_at_event THEN p_event[1] ELSE p_now END);
-    -- 2 the key, in a new snapshot
-    SELECT * INTO k FROM points_key z WHERE z.caller_kind = p_caller_kind AND z.caller_id = p_caller_id AND z.key = p_key[1];
-    ord := 1;
-    IF k.key IS NOT NULL THEN
-      IF k.body <> p_body[1] OR k.wallet_id <> p_wallet[1] THEN status := 5; replayed := false; RETURN NEXT; RETURN; END IF;
-      status := k.status; replayed := true; sale_id := k.sale_id; booked_at := k.booked_at; points := k.points; spent := k.spent; rest := k.rest;
-      balance_after := k.balance_after; available_after := k.available_after; figure := k.figure;
-      RETURN NEXT; RETURN;
-    END IF;
-    -- 3 the decision
-    st := CASE WHEN w.seq IS NULL THEN 4 WHEN w.frozen THEN 3 WHEN spd > w.free THEN 2 ELSE 0 END;
-    fig := CASE WHEN st = 2 THEN w.free END;
-    is_late := false;
-    IF st = 0 AND rebate > 0 THEN
-      is_late := NOT p_patient AND t.float_balance >= 4 * rebate::bigint;
-      IF NOT is_late THEN
-        UPDATE points_account SET balance = balance - rebate WHERE id = t.float_id AND balance >= rebate;
-        IF NOT FOUND THEN st := 1; fig := rebate; pts := 0; rst := 0; END IF;
-      END IF;
-    END IF;
-    IF st > 1 THEN
-      bal := CASE WHEN st = 2 THEN w.balance END;
-      INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, balance_after, available_after, figure, status)
-        VALUES (p_caller_kind, p_caller_id, p_key[1], p_body[1], p_wallet[1], bal, fig, fig, st);
-      status := st; replayed := false; points := 0; spent := 0; rest := 0; balance_after := bal; available_after := fig; figure := fig;
-      RETURN NEXT; RETURN;
-    END IF;
-    -- 4 the writing
-    day := (p_event[1] AT TIME ZONE 'Asia/Shanghai')::date;
-    today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
-    jid := nextval('points_transfer_id');
-    at := greatest(ts, w.last_at + interval '1 microsecond');
-    booked_at := at;
-    bal := w.balance; pend := w.pending; sq := w.seq;
-    expires := (date_trunc('quarter', day + interval '24 months') + interval '3 months - 1 day')::date;
-    promised := day + t.matures_days;
-    day := greatest(least(day, today), t.closed_on + 1);
-    due := day + t.holdback_days;
-    eid := jid;
-    IF spd > 0 THEN
-      bal := bal - spd; sq := sq + 1;
-      INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
-          debit_id, credit_id, points, rest_id, rest, due_on, balance_after)
-        VALUES ((p_wallet[1] % 64)::smallint, p_wallet[1], at, sq, jid, jid, 2, p_event[1], day, p_outlet[1], p_actor,
-          p_wallet[1], t.proceeds_id, spd - fee, CASE WHEN fee > 0 THEN t.fee_rest_id END, fee, due, bal);
-      -- lots: begin
-      left_over := spd;
-      FOR r IN SELECT z.ctid AS tid, z.remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
-          WHERE z.bucket = (p_wallet[1] % 64)::smallint AND z.wallet_id = p_wallet[1] AND z.matures_on = mature AND z.remaining > 0
-          ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
-        x := least(left_over, r.remaining);
-        UPDATE points_lot SET remaining = remaining - x WHERE ctid = r.tid;
-        INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
-          VALUES ((p_wallet[1] % 64)::smallint, p_wallet[1], at, jid, r.lapses_on, r.funder_id, r.expires_on, x);
-        left_over := left_over - x;
-        EXIT WHEN left_over = 0;
-      END LOOP;
-      IF left_over > 0 THEN RAISE EXCEPTION 'wallet % has fewer points in its lots than in its balance', p_wallet[1]; END IF;
-      -- lots: end
-    END IF;
-    IF pts + rst > 0 THEN
-      IF spd > 0 THEN eid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; END IF;
-      bal := bal + pts; sq := sq + 1;
-      IF promised > today THEN pend := pend + pts; matures := promised; ELSE matures := mature; END IF;
-      INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
-          debit_id, credit_id, points, rest_id, rest, matures_on, expires_on, due_on, balance_after)
-        VALUES ((p_wallet[1] % 64)::smallint, p_wallet[1], at, sq, eid, jid, 1, p_event[1], day, p_outlet[1], p_actor,
-          t.float_id, p_wallet[1], pts, CASE WHEN rst > 0 THEN p_rest[1] END, rst, promised, expires, due, bal);
-      -- lots: begin
-      IF pts > 0 THEN
-        INSERT INTO points_lot AS z (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on, earned, remaining)
-          VALUES ((p_wallet[1] % 64)::smallint, p_wallet[1], matures, expires, t.float_id, expires, pts, pts)
-          ON CONFLICT (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on)
-          DO UPDATE SET earned = z.earned + excluded.earned, remaining = z.remaining + excluded.remaining, is_open = true;
-      END IF;
-      -- lots: end
-    END IF;
-    IF sq > w.seq THEN
-      UPDATE points_wallet SET balance = bal, pending = pend, seq = sq, last_at = at WHERE id = p_wallet[1];
-    END IF;
-    INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
-        rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
-      VALUES (p_outlet[1], booked_at, jid, p_wallet[1], t.float_id, t.id, p_event[1], day, p_paid[1] + spd, p_paid[1], p_eligible[1],
-        rebate, pts, rst, spd, fee, t.rate_bps, t.member_bps, t.spend_fee_bps, 1, st, p_actor, coalesce(p_reference[1], ''));
-    x := w.free + spd * -1 + (bal - w.balance + spd) - (pend - w.pending);
-    INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, sale_id, booked_at, balance_after, available_after, figure, points, spent, rest, status)
-      VALUES (p_caller_kind, p_caller_id, p_key[1], p_body[1], p_wallet[1], jid, booked_at, bal, x, fig, pts, spd, rst, st);
-    -- 5 the float, when it was plenty
-    IF is_late THEN
-      UPDATE points_account SET balance = balance - rebate WHERE id = t.float_id AND balance >= rebate;
-      IF NOT FOUND THEN RAISE EXCEPTION 'float % ran short meanwhile', t.float_id USING ERRCODE = '40001'; END IF;
-    END IF;
-    status := st; replayed := false; sale_id := jid; points := pts; spent := spd; rest := rst;
-    balance_after := bal; available_after := x; figure := fig;
-    RETURN NEXT; RETURN;
+    RETURN QUERY SELECT * FROM points_post_one(p_caller_kind, p_caller_id, p_actor, p_key[1], p_body[1], p_wallet[1], p_outlet[1], p_rest[1], p_event[1],
+      p_paid[1], p_eligible[1], p_spend[1], p_reference[1], p_now, p_at_event, p_patient);
+    RETURN;
   END IF;
-
-  ---------------------------------------------------------------------------------------------- many bills
   IF n <> cardinality(p_body) OR n <> cardinality(p_wallet) OR n <> cardinality(p_outlet) OR n <> cardinality(p_rest) OR n <> cardinality(p_event)
      OR n <> cardinality(p_paid) OR n <> cardinality(p_eligible) OR n <> cardinality(p_spend) OR n <> cardinality(p_reference) THEN
     RAISE EXCEPTION 'arrays of different length' USING ERRCODE = '22023';
@@ -181,7 +181,7 @@ BEGIN
   ts := points_clock(p_now);
   -- 2 keys, terms and what each bill comes to, in a new snapshot. LATERAL … LIMIT 1 pins index probes (a test keeps it).
   SELECT array_agg(q.line), array_agg(q.st), bool_or(q.st = 0 AND q.spend > 0), bool_and(q.st = 0), bool_and(q.fits OR q.st <> 0)
-    INTO lines, sts, spends, plain, is_late
+    INTO lines, sts, spends, plain, all_fit
     FROM (
       SELECT ROW(u.key, u.body, u.wallet, u.outlet, u.event_at, u.paid, u.eligible, u.spend, coalesce(u.reference, ''),
           u.terms, u.float_id, u.proceeds, u.fee_rest, u.rest_id, u.rate, u.member, u.spend_fee_bps,
@@ -214,7 +214,7 @@ BEGIN
         LEFT JOIN LATERAL (SELECT y.balance, y.closed_on FROM points_account y WHERE y.id = t.float_id LIMIT 1) f ON true
         WINDOW same_key AS (PARTITION BY q.key ORDER BY q.o)
       ) u ORDER BY u.o) q;
-  IF NOT is_late THEN RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023'; END IF;
+  IF NOT all_fit THEN RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023'; END IF;
   -- 3 the decision: all of it at once when no wallet dips and no float runs short on the way, else bill by bill
   IF spends THEN
     exact := EXISTS (SELECT FROM (
