@@ -96,6 +96,11 @@ def throw_away(durable: bool = False) -> Iterator[Environment]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_new(state: State) -> bool:
+    """Tell whether the state has no database yet."""
+    return not given() and not (state.path / "postgres").exists()
+
+
 def given() -> bool:
     """Tell whether the database is somebody else's server."""
     return bool(os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"))

@@ -24,6 +24,9 @@ def doctor(words: list[str]) -> int:
     packages.ensure(packages.SERVE_LOCK)
     state = State.chosen()
     verdicts = [_tell(finding) for finding in _machine(state)]
+    if backing.is_new(state):
+        verdicts.append(_tell(("database", OK, "none yet: the first `./run` makes it")))
+        return 1 if BAD in verdicts else 0
     with backing.borrowed_or_started(state) as env:
         for about in (_database, _settings):
             verdicts += [_tell(finding) for finding in about(env)]

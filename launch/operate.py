@@ -19,7 +19,11 @@ from launch.say import Refused, step
 def manage(words: list[str]) -> int:
     """Run a management command, on the Lianhui that runs or on services started for it."""
     packages.ensure(packages.SERVE_LOCK)
-    with backing.borrowed_or_started(State.chosen()) as env:
+    state = State.chosen()
+    is_new = backing.is_new(state)
+    with backing.borrowed_or_started(state) as env:
+        if is_new:
+            django.bring_up_to_date(env)
         return django.run(env, *words)
 
 
@@ -123,7 +127,7 @@ def restore(words: list[str]) -> int:
     state.lock()
     unpacked = state.path / "restore.tmp"
     try:
-        if not backing.given() and (state.path / "postgres").exists():
+        if not backing.given() and not backing.is_new(state):
             raise Refused("state_not_empty", state=state.path)
         highest = _unpack(source, unpacked)
         _take_over(unpacked, state)
