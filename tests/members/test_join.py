@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import timedelta
 
@@ -101,3 +102,14 @@ def test_a_name_that_is_a_script_is_only_text(newcomer: Client):
     text = newcomer.get("/").content.decode()
     assert "<script>alert(1)" not in text
     assert "&lt;script&gt;alert(1)" in text
+
+
+def test_no_personal_data_in_the_logs(newcomer: Client, caplog):
+    with caplog.at_level(logging.DEBUG):
+        newcomer.post(JOIN, {"name": "小周来了", "agreed": "on"})
+        newcomer.get("/me/")
+        newcomer.post(reverse("rename"), {"name": "新名字"})
+        newcomer.get("/me/data/")
+    written = " ".join(record.getMessage() for record in caplog.records)
+    for secret in (PHONE, PHONE[3:], "小周来了", "新名字", Member.objects.get().number):
+        assert secret not in written
