@@ -16,12 +16,23 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+# A machine that builds and serves at once is slow; waiting costs nothing when it is not.
+expect.set_options(timeout=20_000)
+
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 NARROW = {"viewport": {"width": 360, "height": 740}}
 
 # Without these Chromium asks its maker's hosts at every start.
-_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 # A page that refuses something answers with a 4xx on purpose; the browser reports that as an error of loading.
 _EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d)")
 
@@ -44,9 +55,15 @@ def visit(browser: Browser, address: str) -> Iterator[Person]:
     complaints: list[str] = []
     contexts = []
 
-    def open_page(path: str = "/", device: dict[str, Any] = PHONE, dark: bool = False, language: str = "") -> Page:
+    def open_page(
+        path: str = "/", device: dict[str, Any] = PHONE, dark: bool = False, language: str = "", state: Any = None
+    ) -> Page:
         context = browser.new_context(
-            base_url=address, color_scheme="dark" if dark else "light", reduced_motion="reduce", **device
+            base_url=address,
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+            storage_state=state,
+            **device,
         )
         contexts.append(context)
         if language:
@@ -76,11 +93,21 @@ def visit(browser: Browser, address: str) -> Iterator[Person]:
     assert complaints == []
 
 
+@pytest.fixture(scope="session")
+def doors() -> dict[str, Any]:
+    """The cookies of those who signed in once: only a few codes an hour go to one phone."""
+    return {}
+
+
 @pytest.fixture
-def person(visit: Person) -> Person:
+def person(visit: Person, doors: dict[str, Any]) -> Person:
     """Sign in by phone and one-time code: person("13800138001", device=…, dark=…, language=…)."""
 
     def enter(phone: str, **how: Any) -> Page:
+        if phone in doors:
+            page = visit("/front/", state=doors[phone], **how)
+            if "/login/" not in page.url:
+                return page
         page = visit("/login/", **how)
         page.locator("input[name=address]").fill(phone)
         page.keyboard.press("Enter")
@@ -91,6 +118,26 @@ def person(visit: Person) -> Person:
         page.locator("input[name=code]").fill(found.group())
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/login/" not in url)
+        # Only the session: language and theme belong to each test.
+        cookies = [each for each in page.context.cookies() if each["name"] == "sessionid"]
+        doors[phone] = {"cookies": cookies, "origins": []}
+        return page
+
+    return enter
+
+
+@pytest.fixture
+def console(visit: Person) -> Person:
+    """Sign in to the console with password and second factor: console("hq@demo.lianhui", device=…)."""
+
+    def enter(email: str, **how: Any) -> Page:
+        page = visit("/admin/login/", **{"device": DESKTOP, **how})
+        page.locator("input[name=email]").fill(email)
+        page.locator("input[name=password]").fill("lianhui-demo-2026")
+        page.keyboard.press("Enter")
+        page.locator("input[name=code]").fill(page.locator("[data-demo-code]").inner_text().strip())
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "/login/" not in url and "second" not in url)
         return page
 
     return enter
