@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('device', models.CharField(blank=True, max_length=60, verbose_name='device')),
                 ('started_at', models.DateTimeField(verbose_name='signed in')),
                 ('seen_at', models.DateTimeField(verbose_name='last seen')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sign_ins', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sign_ins', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'signed-in device',

@@ -34,11 +34,13 @@ class Approval(models.Model):
     kind = models.CharField(_("kind"), max_length=60)
     subject = models.CharField(_("subject"), max_length=60)
     facts = models.JSONField(_("facts"), default=dict)
-    unit = models.ForeignKey("alliance.Unit", models.PROTECT, related_name="+")
+    unit = models.ForeignKey("alliance.Unit", models.PROTECT, related_name="+", verbose_name=_("unit"))
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.WAITING)
-    asked_by = models.ForeignKey("alliance.User", models.PROTECT, related_name="+")
+    asked_by = models.ForeignKey("alliance.User", models.PROTECT, related_name="+", verbose_name=_("asked by"))
     asked_at = models.DateTimeField(_("asked at"))
-    decided_by = models.ForeignKey("alliance.User", models.PROTECT, null=True, related_name="+")
+    decided_by = models.ForeignKey(
+        "alliance.User", models.PROTECT, null=True, related_name="+", verbose_name=_("decided by")
+    )
     decided_at = models.DateTimeField(_("decided at"), null=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
 

@@ -35,7 +35,9 @@ class Event(models.Model):
     # No personal data: ids, codes, amounts.
     facts = models.JSONField(_("facts"), default=dict)
     # The unit whose staff may read it; null: headquarters only.
-    unit = models.ForeignKey("alliance.Unit", models.PROTECT, null=True, blank=True, related_name="+")
+    unit = models.ForeignKey(
+        "alliance.Unit", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("unit")
+    )
     # The writing transaction, for the cursor of reactions: ids commit out of order, transaction ids below xmin cannot.
     xid = models.BigIntegerField(db_default=models.expressions.RawSQL("pg_current_xact_id()::text::bigint", ()))
 

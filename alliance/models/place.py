@@ -23,7 +23,7 @@ class Province(models.Model):
 class City(models.Model):
     """A prefecture-level city, or a county that has outlets of its own."""
 
-    province = models.ForeignKey(Province, models.PROTECT, related_name="cities")
+    province = models.ForeignKey(Province, models.PROTECT, related_name="cities", verbose_name=_("province"))
     code = models.CharField(_("code"), max_length=6, unique=True)
     name = models.CharField(_("name"), max_length=40)
     lng = models.FloatField(_("longitude"), null=True, blank=True)

@@ -38,14 +38,16 @@ class Unit(models.Model):
         CENTRE = "centre", _("Service centre")
         STORE = "store", _("Store")
 
-    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("unit above")
+    )
     kind = models.CharField(_("kind"), max_length=6, choices=Kind)
     code = models.CharField(_("code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=80)
     # Ids of all ancestors and itself, "1.4.17.": a prefix search finds everything below.
     path = models.CharField(max_length=120, unique=True)
-    province = models.ForeignKey("alliance.Province", models.PROTECT, null=True, blank=True)
-    city = models.ForeignKey("alliance.City", models.PROTECT, null=True, blank=True)
+    province = models.ForeignKey("alliance.Province", models.PROTECT, null=True, blank=True, verbose_name=_("province"))
+    city = models.ForeignKey("alliance.City", models.PROTECT, null=True, blank=True, verbose_name=_("city"))
     is_synthetic = models.BooleanField(_("synthetic"), default=False)
 
     objects = UnitQuerySet.as_manager()
@@ -85,8 +87,8 @@ class Post(models.Model):
         CENTRE_STAFF = "centre_staff", _("Service-centre staff")
         STORE_MANAGER = "store_manager", _("Store manager")
 
-    user = models.ForeignKey("alliance.User", models.PROTECT, related_name="posts")
-    unit = models.ForeignKey(Unit, models.PROTECT, related_name="posts")
+    user = models.ForeignKey("alliance.User", models.PROTECT, related_name="posts", verbose_name=_("user"))
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="posts", verbose_name=_("unit"))
     role = models.CharField(_("role"), max_length=16, choices=Role)
     starts_on = models.DateField(_("from"))
     ends_on = models.DateField(_("until"), null=True, blank=True)

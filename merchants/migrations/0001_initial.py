@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
                 ('terms_id', models.BigIntegerField(editable=False, unique=True)),
                 ('signed_at', models.DateTimeField(verbose_name='signed at')),
                 ('signed_by', models.CharField(max_length=40, verbose_name='signed by')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='agreements', to='merchants.merchant')),
+                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='agreements', to='merchants.merchant', verbose_name='merchant')),
             ],
             options={
                 'verbose_name': 'agreement',
@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
                 ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed at')),
                 ('centre', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outlets', to='alliance.unit', verbose_name='service centre')),
                 ('city', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outlets', to='alliance.city', verbose_name='city')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outlets', to='merchants.merchant')),
+                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outlets', to='merchants.merchant', verbose_name='merchant')),
             ],
             options={
                 'verbose_name': 'outlet',
@@ -123,8 +123,8 @@ class Migration(migrations.Migration):
                 ('created_by', models.CharField(max_length=40, verbose_name='created by')),
                 ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='ends at')),
                 ('last_used_at', models.DateTimeField(blank=True, null=True, verbose_name='last used at')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='merchants.merchant')),
-                ('outlet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='merchants.outlet')),
+                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='merchants.merchant', verbose_name='merchant')),
+                ('outlet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='merchants.outlet', verbose_name='outlet')),
             ],
             options={
                 'verbose_name': 'API key',
@@ -138,9 +138,9 @@ class Migration(migrations.Migration):
                 ('role', models.CharField(choices=[('owner', 'Owner'), ('manager', 'Manager'), ('cashier', 'Cashier')], max_length=7, verbose_name='role')),
                 ('starts_at', models.DateTimeField(verbose_name='from')),
                 ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name='until')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='staff', to='merchants.merchant')),
-                ('outlet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='staff', to='merchants.outlet')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchant_posts', to=settings.AUTH_USER_MODEL)),
+                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='staff', to='merchants.merchant', verbose_name='merchant')),
+                ('outlet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='staff', to='merchants.outlet', verbose_name='outlet')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchant_posts', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': "merchant's staff",
@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveSmallIntegerField(verbose_name='number')),
                 ('opened_at', models.DateTimeField(verbose_name='opened at')),
                 ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed at')),
-                ('outlet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tills', to='merchants.outlet')),
+                ('outlet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tills', to='merchants.outlet', verbose_name='outlet')),
             ],
             options={
                 'verbose_name': 'till',
@@ -170,9 +170,9 @@ class Migration(migrations.Migration):
                 ('asked_at', models.DateTimeField(verbose_name='asked at')),
                 ('asked_by', models.CharField(max_length=40, verbose_name='asked by')),
                 ('booked_at', models.DateTimeField(blank=True, null=True, verbose_name='booked at')),
-                ('approval', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.approval')),
-                ('bank_line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.bankline')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='topups', to='merchants.merchant')),
+                ('approval', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.approval', verbose_name='approval')),
+                ('bank_line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.bankline', verbose_name='bank line')),
+                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='topups', to='merchants.merchant', verbose_name='merchant')),
             ],
             options={
                 'verbose_name': 'top-up',

@@ -28,7 +28,9 @@ class AgreementQuerySet(models.QuerySet["Agreement"]):
 class Agreement(models.Model):
     """One version of a merchant's rate card, in force from one day until another (half-open)."""
 
-    merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="agreements")
+    merchant = models.ForeignKey(
+        "merchants.Merchant", models.PROTECT, related_name="agreements", verbose_name=_("merchant")
+    )
     version = models.PositiveIntegerField(_("version"))
     rate_bps = models.PositiveIntegerField(_("rebate rate"), help_text=_("in 1/10,000 of the sale"))
     # Shares of the rebate; what is left goes to the buffer.

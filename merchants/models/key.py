@@ -39,8 +39,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 class ApiKey(models.Model):
     """A secret of a merchant, kept as a digest; its prefix tells which one it is."""
 
-    merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="keys")
-    outlet = models.ForeignKey("merchants.Outlet", models.PROTECT, null=True, blank=True, related_name="keys")
+    merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="keys", verbose_name=_("merchant"))
+    outlet = models.ForeignKey(
+        "merchants.Outlet", models.PROTECT, null=True, blank=True, related_name="keys", verbose_name=_("outlet")
+    )
     name = models.CharField(_("name"), max_length=60)
     prefix = models.CharField(_("starts with"), max_length=20, unique=True)
     digest = models.BinaryField(max_length=32)

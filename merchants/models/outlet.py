@@ -66,7 +66,9 @@ class Outlet(models.Model):
         OPEN = "open", _("Open")
         CLOSED = "closed", _("Closed")
 
-    merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="outlets")
+    merchant = models.ForeignKey(
+        "merchants.Merchant", models.PROTECT, related_name="outlets", verbose_name=_("merchant")
+    )
     name = models.CharField(_("name"), max_length=80)
     address = models.CharField(_("address"), max_length=160, blank=True)
     city = models.ForeignKey("alliance.City", models.PROTECT, related_name="outlets", verbose_name=_("city"))
@@ -131,7 +133,7 @@ class TillQuerySet(models.QuerySet["Till"]):
 class Till(models.Model):
     """A cash desk of an outlet; request keys of the till page belong to it."""
 
-    outlet = models.ForeignKey(Outlet, models.PROTECT, related_name="tills")
+    outlet = models.ForeignKey(Outlet, models.PROTECT, related_name="tills", verbose_name=_("outlet"))
     number = models.PositiveSmallIntegerField(_("number"))
     opened_at = models.DateTimeField(_("opened at"))
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)

@@ -34,10 +34,12 @@ class Staff(models.Model):
         MANAGER = "manager", _("Manager")
         CASHIER = "cashier", _("Cashier")
 
-    user = models.ForeignKey("alliance.User", models.PROTECT, related_name="merchant_posts")
-    merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="staff")
+    user = models.ForeignKey("alliance.User", models.PROTECT, related_name="merchant_posts", verbose_name=_("user"))
+    merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="staff", verbose_name=_("merchant"))
     # Empty: all outlets of the merchant.
-    outlet = models.ForeignKey("merchants.Outlet", models.PROTECT, null=True, blank=True, related_name="staff")
+    outlet = models.ForeignKey(
+        "merchants.Outlet", models.PROTECT, null=True, blank=True, related_name="staff", verbose_name=_("outlet")
+    )
     role = models.CharField(_("role"), max_length=7, choices=Role)
     starts_at = models.DateTimeField(_("from"))
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)

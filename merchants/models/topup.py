@@ -32,11 +32,17 @@ class TopUp(models.Model):
         REFUSED = "refused", _("Refused")
         WITHDRAWN = "withdrawn", _("Withdrawn")
 
-    merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="topups")
+    merchant = models.ForeignKey(
+        "merchants.Merchant", models.PROTECT, related_name="topups", verbose_name=_("merchant")
+    )
     amount_fen = models.BigIntegerField(_("amount"))
     state = models.CharField(_("state"), max_length=9, choices=State)
-    bank_line = models.ForeignKey("points.BankLine", models.PROTECT, null=True, blank=True, related_name="+")
-    approval = models.OneToOneField("alliance.Approval", models.PROTECT, null=True, blank=True, related_name="+")
+    bank_line = models.ForeignKey(
+        "points.BankLine", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("bank line")
+    )
+    approval = models.OneToOneField(
+        "alliance.Approval", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("approval")
+    )
     asked_at = models.DateTimeField(_("asked at"))
     asked_by = models.CharField(_("asked by"), max_length=40)
     booked_at = models.DateTimeField(_("booked at"), null=True, blank=True)
@@ -56,8 +62,7 @@ class TopUp(models.Model):
             ),
             models.CheckConstraint(
                 name="merchants_topup_booked_has_a_time",
-                condition=Q(state="booked", booked_at__isnull=False)
-                | (~Q(state="booked") & Q(booked_at__isnull=True)),
+                condition=Q(state="booked", booked_at__isnull=False) | (~Q(state="booked") & Q(booked_at__isnull=True)),
             ),
             models.UniqueConstraint(
                 name="merchants_topup_bank_line_once",

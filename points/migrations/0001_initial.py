@@ -338,11 +338,11 @@ class Migration(migrations.Migration):
                 migrations.CreateModel(
                     name="Transfer",
                     fields=[
-                        ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                        ("id", models.BigIntegerField(primary_key=True, serialize=False, verbose_name="number")),
                         ("bucket", models.SmallIntegerField()),
                         ("wallet_id", models.BigIntegerField(verbose_name="wallet")),
                         ("booked_at", models.DateTimeField(verbose_name="booked at")),
-                        ("seq", models.BigIntegerField()),
+                        ("seq", models.BigIntegerField(verbose_name="place in the wallet")),
                         ("journal_id", models.BigIntegerField(verbose_name="journal")),
                         (
                             "kind",

@@ -31,11 +31,11 @@ class Transfer(models.Model):
         # Translators: 日结分配
         CLOSE = 7, _("closed")
 
-    id = models.BigIntegerField(primary_key=True)
+    id = models.BigIntegerField(primary_key=True, verbose_name=_("number"))
     bucket = models.SmallIntegerField()
     wallet_id = models.BigIntegerField(_("wallet"))
     booked_at = models.DateTimeField(_("booked at"))
-    seq = models.BigIntegerField()
+    seq = models.BigIntegerField(verbose_name=_("place in the wallet"))
     journal_id = models.BigIntegerField(_("journal"))
     kind = models.SmallIntegerField(_("kind"), choices=Kind.choices)
     event_at = models.DateTimeField(_("happened at"))
