@@ -95,8 +95,8 @@ def _read(request: HttpRequest) -> Desk | None:
     for outlet in outlets:
         outlet.merchant = merchants[outlet.merchant_id]
     chosen = request.session.get(OUTLET_IN_SESSION)
-    outlet = next((outlet for outlet in outlets if outlet.pk == chosen), outlets[0] if outlets else None)
-    return Desk(user, posts, outlets, outlet)
+    at_desk = next((outlet for outlet in outlets if outlet.pk == chosen), outlets[0] if outlets else None)
+    return Desk(user, posts, outlets, at_desk)
 
 
 @access.face("cashier", "till")
@@ -127,7 +127,7 @@ def _with_desk(view: View, name: str, allowed: Callable[[Desk], bool]) -> View:
 
 def cashier_only(view: View) -> View:
     """The till: everybody who works for a merchant."""
-    return _with_desk(view, "cashier", lambda desk: True)
+    return _with_desk(view, "cashier", lambda _desk: True)
 
 
 def manager_only(view: View) -> View:

@@ -150,8 +150,8 @@ def daily(outlet_ids: Sequence[int], last_on: date, days: int) -> list[tuple[dat
     """Return the sums of each of the last days, oldest first; a day without sales is there too."""
     first_on = last_on - timedelta(days=days - 1)
     rows = Filter(outlet_ids, first_on, last_on).rows().order_by()
-    by_day = rows.annotate(on=TruncDate("booked_at", tzinfo=SHANGHAI)).values("on").annotate(**_SUMS)
-    found = {row.pop("on"): Figures(**{name: value or 0 for name, value in row.items()}) for row in by_day}
+    by_day: Any = rows.annotate(on=TruncDate("booked_at", tzinfo=SHANGHAI)).values("on").annotate(**_SUMS)
+    found = {row["on"]: Figures(**{name: row[name] or 0 for name in _SUMS}) for row in by_day}
     return [(on, found.get(on, Figures())) for on in (first_on + timedelta(days=n) for n in range(days))]
 
 
@@ -164,4 +164,3 @@ _SUMS: dict[str, Any] = {
     "spent_points": Sum("spent_points"),
     "without_points": Count("id", filter=Q(kind=SALE, reason=FLOAT_EXHAUSTED)),
 }
-

@@ -36,7 +36,9 @@ TIME_OUT_OF_RANGE = declare(
 )
 BATCH_SIZE = declare("batch_size", 422, _("A batch holds 1 to %(limit)s sales. Send the rest in another one."))
 SPEND_IN_BATCH = declare(
-    "spend_in_batch", 422, _("A batch holds sales only. Send a bill that takes points by itself, with the member present.")
+    "spend_in_batch",
+    422,
+    _("A batch holds sales only. Send a bill that takes points by itself, with the member present."),
 )
 KEY_TWICE = declare("key_twice_in_batch", 422, _("This key stands twice in the batch. Give each sale its own."))
 
@@ -158,7 +160,7 @@ def quote(*, outlet: Outlet, member: Member | None, request: Request, at: dateti
     """
     tills.check_serving(outlet)
     request.check(at)
-    in_force = terms.in_force(outlet.merchant.float_id, at)
+    in_force = _terms(outlet, at)
     bill = _draft(outlet, in_force, member.wallet_id if member else 0, request, at, key="", body="")
     most = request.bill_fen * in_force.spend_share_bps // 10_000
     available = tills.available_points(member) if member else None
@@ -228,7 +230,7 @@ def _serve(
     if request.spend_points:
         tills.take(member)
     event_at = request.occurred_at or at
-    in_force = terms.in_force(outlet.merchant.float_id, event_at)
+    in_force = _terms(outlet, event_at)
     bill = _draft(outlet, in_force, member.wallet_id, request, event_at, key=key, body=body)
     (outcome,) = bills.post([bill], caller=caller, actor=actor)
     if request.spend_points and outcome.status == "refused":
@@ -245,9 +247,7 @@ def void(*, outlet: Outlet, sale_id: int, caller: Caller, key: str, actor: Actor
     if sale_id >= 2**63:
         raise SALE_UNKNOWN()
     body = json.dumps(["void", outlet.pk, sale_id])
-    outcome = bills.void(
-        sale_id=sale_id, outlet_id=outlet.pk, caller=caller, key=key, body=body, actor=actor, at=at
-    )
+    outcome = bills.void(sale_id=sale_id, outlet_id=outlet.pk, caller=caller, key=key, body=body, actor=actor, at=at)
     number, booked_at = _booked(outcome)
     return VoidReceipt(
         void_id=number,
@@ -315,7 +315,7 @@ def _drafts(
             # Agreements begin at midnight, so that one look serves a whole day.
             day = shanghai_day(event_at)
             if day not in in_force:
-                in_force[day] = terms.in_force(outlet.merchant.float_id, event_at)
+                in_force[day] = _terms(outlet, event_at)
             bill = _draft(outlet, in_force[day], found.wallet_id, request, event_at, key=item.key, body=body)
             drafts.append(_Draft(position, bill))
         except Refused as refusal:
@@ -336,6 +336,13 @@ def _is_code(request: Request) -> bool:
         return memberfield.read(request.member)[0] == memberfield.CODE
     except ValueError:
         return False
+
+
+def _terms(outlet: Outlet, at: datetime) -> Terms:
+    """Return what the merchant has agreed to at that time. Refuses: terms_missing."""
+    if outlet.merchant.float_id is None:
+        raise bills.TERMS_MISSING()
+    return terms.in_force(outlet.merchant.float_id, at)
 
 
 def _draft(
@@ -363,7 +370,7 @@ def _booked(outcome: Outcome) -> tuple[int, datetime]:
 
 
 def _receipt(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | None = None) -> Receipt:
-    """Return the receipt of an outcome; a repeated request is told what stands in the book, not what it would be now."""
+    """Return the receipt of an outcome; a repeated request is told what stands in the book."""
     number, booked_at = _booked(outcome)
     if outcome.replayed or bill is None:
         bill = _rebuilt(outlet, number, booked_at)

@@ -1,8 +1,8 @@
 """Money into a float: announced by the merchant, seen on the bank statement, matched by one person, booked by a second.
 
-    bank line          custody → suspense     receive
-    first person       a question             match
-    second person      suspense → float       allot, on approval (docs/ledger.md, row 1)
+bank line          custody → suspense     receive
+first person       a question             match
+second person      suspense → float       allot, on approval (docs/ledger.md, row 1)
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ def suggested(line: BankLine) -> Merchant | None:
 
 
 @transaction.atomic
-def match(
-    *, line: BankLine, merchant: Merchant, user: User, at: datetime, announced: TopUp | None = None
-) -> Approval:
+def match(*, line: BankLine, merchant: Merchant, user: User, at: datetime, announced: TopUp | None = None) -> Approval:
     """Say whose money a bank line is, and ask a second person. An announcement of the same merchant is taken up.
 
     Refuses: bank_line_taken, approval_already_asked.
@@ -110,12 +108,11 @@ def describe(approval: Approval) -> str:
 @approvals.kind("merchants.topup", permission="topup.approve", title=_("Top-up of a float"), describe=describe)
 def book(approval: Approval, actor: Actor, at: datetime) -> TopUp:
     """Move the money from suspense into the merchant's float; runs in the transaction of the approval."""
-    topup = (
-        TopUp.objects.select_for_update(of=("self",)).select_related("merchant", "bank_line").get(approval=approval)
-    )
-    funding.allot(
-        bank_line=topup.bank_line, float_id=topup.merchant.float_id, actor=actor, at=at, now=booking_time.get()
-    )
+    topup = TopUp.objects.select_for_update(of=("self",)).select_related("merchant", "bank_line").get(approval=approval)
+    line, float_id = topup.bank_line, topup.merchant.float_id
+    if line is None or float_id is None:
+        raise ALREADY_MOVED()
+    funding.allot(bank_line=line, float_id=float_id, actor=actor, at=at, now=booking_time.get())
     topup.state, topup.booked_at = TopUp.State.BOOKED, at
     topup.save(update_fields=["state", "booked_at"])
     return topup

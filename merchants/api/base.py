@@ -21,7 +21,9 @@ from points.bills import Caller
 
 OUTLET_MISSING = declare("outlet_missing", 422, _("Say which outlet this is: your key speaks for several."))
 REQUEST_KEY_MISSING = declare(
-    "idempotency_key_missing", 400, _("Send an Idempotency-Key header with every write, and the same one when you retry.")
+    "idempotency_key_missing",
+    400,
+    _("Send an Idempotency-Key header with every write, and the same one when you retry."),
 )
 REQUEST_KEY_WRONG = declare(
     "idempotency_key_invalid", 422, _("An Idempotency-Key has 8 to 200 visible ASCII characters.")
@@ -92,7 +94,7 @@ class MerchantView(APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        view = super().as_view(**initkwargs)
+        view: Any = super().as_view(**initkwargs)
         view.access = f"api:{cls.scope or 'any'}"
         return view
 
@@ -150,5 +152,3 @@ def read_request_key(given: str) -> str:
 def replied(data: Any, *, is_replay: bool, status: int = 201) -> Response:
     """Answer a write; a repeated request gets the same body and a header that says so."""
     return Response(data, status=status, headers={"Idempotent-Replayed": "true"} if is_replay else None)
-
-

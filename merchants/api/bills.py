@@ -6,7 +6,6 @@ from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -43,9 +42,7 @@ class SaleView(MerchantView):
         reference = fields.reference()
         occurred_at = fields.When(required=False, help_text="When it happened, if sent later; up to 72 hours ago.")
 
-    @extend_schema(
-        operation_id="recordSale", tags=["sales"], request=Input, parameters=[REQUEST_KEY], responses=BOOKED
-    )
+    @extend_schema(operation_id="recordSale", tags=["sales"], request=Input, parameters=[REQUEST_KEY], responses=BOOKED)
     def post(self, request: Request) -> Response:
         given = self.Input(data=request.data)
         given.is_valid(raise_exception=True)

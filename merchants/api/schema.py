@@ -20,7 +20,7 @@ class SchemaView(SpectacularAPIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        view = super().as_view(**initkwargs)
+        view: Any = super().as_view(**initkwargs)
         view.access = "public"
         return view
 
@@ -37,6 +37,6 @@ class DocsView(SpectacularSwaggerSplitView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        view = super().as_view(**initkwargs)
+        view: Any = super().as_view(**initkwargs)
         view.access = "public"
         return view

@@ -134,14 +134,16 @@ def _rows(sale: Sale) -> list[dict[str, Any]]:
             if number and points:
                 kind = kinds.get(number)
                 name = names.get(Account.Kind(kind), _("Another account")) if kind else member
-                postings.append({"title": row.get_kind_display(), "name": name, "fen": points, "is_first": points == legs[0][1]})
+                postings.append(
+                    {"title": row.get_kind_display(), "name": name, "fen": points, "is_first": points == legs[0][1]}
+                )
     return postings
 
 
 def _kinds() -> list[tuple[str, str]]:
     return [
         ("", _("All")),
-        ("sale", _("Sales")),
+        ("sale", _("Sale")),
         # Translators: 用了积分
         ("spend", _("Took points")),
         ("void", _("Voids")),

@@ -37,7 +37,10 @@ def test_it_works(town: Town, pos: Machine) -> None:
     assert answer.status_code == 200
     told = answer.json()
     assert (told["booked"], told["without_points"], told["refused"]) == (3, 0, 3)
-    assert [(r["key"], r["status"], (r["sale"] or {}).get("points"), (r["problem"] or {}).get("code")) for r in told["results"]] == [
+    assert [
+        (r["key"], r["status"], (r["sale"] or {}).get("points"), (r["problem"] or {}).get("code"))
+        for r in told["results"]
+    ] == [
         ("key-number-1", "booked", 500, None),
         ("key-number-2", "booked", 1_000, None),
         ("key-number-3", "refused", None, "member_unknown"),
@@ -50,7 +53,9 @@ def test_it_works(town: Town, pos: Machine) -> None:
 
 def test_again_books_nothing_and_answers_the_same(town: Town, pos: Machine) -> None:
     code = identify.show_code(town.lin.wallet_id, timezone.now()).digits
-    sent = batch(town, item("key-number-1", "13800138001"), item("key-number-2", code), item("key-number-3", "13999999999"))
+    sent = batch(
+        town, item("key-number-1", "13800138001"), item("key-number-2", code), item("key-number-3", "13999999999")
+    )
     first = pos.post("sales/batch", sent).json()
     second = pos.post("sales/batch", sent).json()
     assert [r["sale"] for r in first["results"]] == [r["sale"] for r in second["results"]]
@@ -60,7 +65,9 @@ def test_again_books_nothing_and_answers_the_same(town: Town, pos: Machine) -> N
 
 def test_a_single_sale_and_a_batch_share_their_keys(town: Town, pos: Machine) -> None:
     given = token(town.hotpot, town.zhou.wallet_id)
-    single = pos.post("sales", {"outlet": town.hotpot.outlet.pk, "member": given, "bill_fen": 10_000}, key="key-number-1")
+    single = pos.post(
+        "sales", {"outlet": town.hotpot.outlet.pk, "member": given, "bill_fen": 10_000}, key="key-number-1"
+    )
     told = pos.post("sales/batch", batch(town, item("key-number-1", given), item("key-number-2", given))).json()
     assert told["results"][0]["sale"]["id"] == single.json()["id"]
     changed = pos.post("sales/batch", batch(town, item("key-number-1", given, 5))).json()

@@ -64,6 +64,8 @@ def test_both_are_served_here() -> None:
     page = client.get("/api/v1/docs")
     assert page.status_code == 200
     assert "unsafe-inline" in page["Content-Security-Policy"]
-    assert "://" not in re.sub(r'href="https?://(127|localhost)[^"]*"', "", page.content.decode()).replace("http://www.w3.org", "")
+    assert "://" not in re.sub(r'href="https?://(127|localhost)[^"]*"', "", page.content.decode()).replace(
+        "http://www.w3.org", ""
+    )
     script = client.get("/api/v1/docs?script=")
     assert script.status_code == 200

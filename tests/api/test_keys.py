@@ -80,7 +80,12 @@ def test_too_many_calls(town: Town, pos: Machine, monkeypatch: pytest.MonkeyPatc
 
 def test_the_keys_own_language(town: Town) -> None:
     _key, secret = keys.create(
-        merchant=town.hotpot.merchant, name="POS", scopes=["sales:write"], language="en", actor=SYSTEM, at=timezone.now()
+        merchant=town.hotpot.merchant,
+        name="POS",
+        scopes=["sales:write"],
+        language="en",
+        actor=SYSTEM,
+        at=timezone.now(),
     )
     assert "lacks" in Machine(secret).get("outlets").json()["title"]
 
@@ -88,5 +93,7 @@ def test_the_keys_own_language(town: Town) -> None:
 def test_method_and_address_and_media_type(town: Town, pos: Machine) -> None:
     assert pos.post("me", {}).json()["code"] == "method_not_allowed"
     assert pos.get("nothing").json()["code"] == "not_found"
-    answer = pos.client.post("/api/v1/quote", "a=1", headers={"Authorization": f"Bearer {pos.secret}"}, content_type="text/plain")
+    answer = pos.client.post(
+        "/api/v1/quote", "a=1", headers={"Authorization": f"Bearer {pos.secret}"}, content_type="text/plain"
+    )
     assert (answer.status_code, answer.json()["code"]) == (415, "media_type_unsupported")

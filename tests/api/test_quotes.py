@@ -39,7 +39,11 @@ def test_amounts_that_are_none(town: Town, pos: Machine, amount: Any) -> None:
 
 def test_more_points_than_the_agreement_allows(town: Town, pos: Machine) -> None:
     answer = pos.post("quote", body(town, spend_points=5_001), key=None)
-    assert (answer.status_code, answer.json()["code"], answer.json()["facts"]) == (422, "spend_share_exceeded", {"most": 5_000})
+    assert (answer.status_code, answer.json()["code"], answer.json()["facts"]) == (
+        422,
+        "spend_share_exceeded",
+        {"most": 5_000},
+    )
 
 
 def test_an_outlet_of_another_is_not_found(town: Town, pos: Machine) -> None:

@@ -48,7 +48,12 @@ def test_it_works(town: Town, pos: Machine) -> None:
 def test_sale_and_spending_on_one_bill(town: Town, pos: Machine) -> None:
     code = identify.show_code(town.lin.wallet_id, timezone.now()).digits
     told = pos.post("sales", body(town, code, spend_points=3_000)).json()
-    assert (told["paid_fen"], told["spent_points"], told["points"], told["available_points"]) == (7_000, 3_000, 350, 47_000)
+    assert (told["paid_fen"], told["spent_points"], told["points"], told["available_points"]) == (
+        7_000,
+        3_000,
+        350,
+        47_000,
+    )
 
 
 def test_the_same_key_gets_the_same_answer(town: Town, pos: Machine) -> None:

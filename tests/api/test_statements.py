@@ -16,7 +16,9 @@ def test_it_works(town: Town, pos: Machine) -> None:
     void(town.hotpot, booked.sale_id or 0)
     told = pos.get("statement").json()
     assert told["next"] is None
-    assert [(row["kind"], row["bill_fen"], row["points"], row["spent_points"], row["cost_fen"]) for row in told["items"]] == [
+    assert [
+        (row["kind"], row["bill_fen"], row["points"], row["spent_points"], row["cost_fen"]) for row in told["items"]
+    ] == [
         ("void", -10_000, -350, -3_000, -560),
         ("sale", 10_000, 350, 3_000, 560),
     ]

@@ -27,7 +27,9 @@ def worker(shop: Shop, role: str = Staff.Role.CASHIER, *, outlet: Outlet | None 
     return user
 
 
-def api_key(merchant: Merchant, *, scopes: list[str] | None = None, outlet: Outlet | None = None, is_test: bool = False) -> str:
+def api_key(
+    merchant: Merchant, *, scopes: list[str] | None = None, outlet: Outlet | None = None, is_test: bool = False
+) -> str:
     """Return the secret of a new key that may do everything, or what `scopes` says."""
     _key, secret = keys.create(
         merchant=merchant,
@@ -51,5 +53,3 @@ def till_caller(shop: Shop) -> Caller:
     till = shop.outlet.tills.order_by("number").first()
     assert till is not None
     return Caller("till", till.pk)
-
-

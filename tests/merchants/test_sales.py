@@ -20,7 +20,9 @@ from tests.factories.shops import Shop, shop
 ME = Actor.system("tests")
 
 
-def record(at_shop: Shop, member: str, bill_fen: int, spend: int = 0, *, key: str = "k-1", **more: Any) -> sales.Receipt:
+def record(
+    at_shop: Shop, member: str, bill_fen: int, spend: int = 0, *, key: str = "k-1", **more: Any
+) -> sales.Receipt:
     pin = more.pop("pin", "")
     at = more.pop("at", None) or timezone.now()
     return sales.record(

@@ -38,7 +38,13 @@ def test_a_cashiers_till_does_not_lead_there(at_till: Client) -> None:
 
 def test_the_manager_of_one_outlet_sees_its_sales_and_no_money(town: Town) -> None:
     second = onboarding.open_outlet(
-        merchant=town.hotpot.merchant, name="二店", city=town.hotpot.outlet.city, lng=100, lat=30, actor=SYSTEM, at=OPENED
+        merchant=town.hotpot.merchant,
+        name="二店",
+        city=town.hotpot.outlet.city,
+        lng=100,
+        lat=30,
+        actor=SYSTEM,
+        at=OPENED,
     )
     there = sale(Shop(town.hotpot.merchant, second), town.zhou.wallet_id, 22_200)
     here = sale(town.hotpot, town.zhou.wallet_id, 11_100)
@@ -147,7 +153,9 @@ def test_amounts_that_are_none_announce_nothing(in_shop: Client, amount: str) ->
 
 
 def test_the_owner_appoints_by_phone_and_dismisses(town: Town, in_shop: Client) -> None:
-    answer = in_shop.post("/shop/staff/", {"phone": "139 0000 0001", "role": "cashier", "outlet": town.hotpot.outlet.pk})
+    answer = in_shop.post(
+        "/shop/staff/", {"phone": "139 0000 0001", "role": "cashier", "outlet": town.hotpot.outlet.pk}
+    )
     assert answer.status_code == 302
     post = Staff.objects.get(user__phone="+8613900000001")
     client = signed_in(post.user)
@@ -157,7 +165,11 @@ def test_the_owner_appoints_by_phone_and_dismisses(town: Town, in_shop: Client) 
 
 
 def test_appointing_nonsense(town: Town, in_shop: Client) -> None:
-    for fields in ({"phone": "😀"}, {"phone": "13900000001", "role": "king"}, {"phone": "13900000001", "outlet": town.fruit.outlet.pk}):
+    for fields in (
+        {"phone": "😀"},
+        {"phone": "13900000001", "role": "king"},
+        {"phone": "13900000001", "outlet": town.fruit.outlet.pk},
+    ):
         answer = in_shop.post("/shop/staff/", {"role": "cashier", **fields})
         assert answer.status_code == 422
     assert Staff.objects.filter(merchant=town.hotpot.merchant).count() == 1

@@ -67,7 +67,8 @@ def test_the_token_of_the_preview_books_it(town: Town, at_till: Client) -> None:
     token = re.search(r'name="member_token" value="(mt_[^"]+)"', piece)
     assert token
     again = at_till.post(
-        "/till/quote/", {"member": code, "member_was": code, "member_token": token[1], "amount": "100", "spend_points": "100"}
+        "/till/quote/",
+        {"member": code, "member_was": code, "member_token": token[1], "amount": "100", "spend_points": "100"},
     )
     assert "data-stop" not in words(again)
     answer = ring(at_till, member=code, member_was=code, member_token=token[1], amount="100", spend_points="100")
@@ -171,7 +172,13 @@ def test_a_member_or_nobody_sees_no_till(town: Town) -> None:
 
 def test_switching_between_outlets(town: Town) -> None:
     second = onboarding.open_outlet(
-        merchant=town.hotpot.merchant, name="二店", city=town.hotpot.outlet.city, lng=100, lat=30, actor=SYSTEM, at=OPENED
+        merchant=town.hotpot.merchant,
+        name="二店",
+        city=town.hotpot.outlet.city,
+        lng=100,
+        lat=30,
+        actor=SYSTEM,
+        at=OPENED,
     )
     client = signed_in(worker(town.hotpot))
     assert client.post("/till/outlet/", {"outlet": second.pk}).status_code == 302
