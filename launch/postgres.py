@@ -270,18 +270,18 @@ def binaries() -> Path:
     return folder
 
 
-def _runs(binaries: Path, user: pwd.struct_passwd) -> bool:
+def _runs(programs: Path, user: pwd.struct_passwd) -> bool:
+    return bool(_said(programs, user))
+
+
+def _said(programs: Path, user: pwd.struct_passwd | None = None) -> bytes:
+    """Return what `postgres --version` says, nothing when the user cannot run it."""
+    command = [str(programs / "postgres"), "--version"]
     try:
-        done = subprocess.run(
-            [str(binaries / "postgres"), "--version"],
-            capture_output=True,
-            cwd="/",
-            check=False,
-            **process.as_user(user),
-        )
+        done = subprocess.run(command, capture_output=True, cwd="/", check=False, **process.as_user(user))
     except OSError:
-        return False
-    return done.returncode == 0
+        return b""
+    return done.stdout if done.returncode == 0 else b""
 
 
 def _plain_environment() -> dict[str, str]:
