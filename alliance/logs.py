@@ -29,11 +29,11 @@ _LABELLED = re.compile(
     r"([\"']?\s*(?:[:=：]|\bis\b|是|为)?\s*[\"']?(?:bearer\s+)?)(?=[^\s\"',;}]*\d)[^\s\"',;}]+"
 )
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*")
-_API_KEY = re.compile(r"\b[a-z]{2,8}_(?:live|test)_[A-Za-z0-9_\-.]+")
+_API_KEY = re.compile(r"\b[a-z]{2,8}_(?:live|test)_[A-Za-z0-9_\-.]+", re.ASCII)
 _PHONE = re.compile(r"(?<!\d)(?:\+?\d{1,3}[ -]?)?1[3-9]\d(?:[ \-.]?\d){8}(?!\d)")
 _INTERNATIONAL = re.compile(r"\+\d(?:[ \-.]?\d){6,14}(?!\d)")
-_LONG_NUMBER = re.compile(r"(?<![\w.\-])\d(?:[ \-]?\d){14,}(?![\w\-])")
-_SHORT_CODE = re.compile(r"(?<![\w.,:/\-¥#])\d{3}-?\d{3}(?![\w\-]|[.,:/]\d)")
+_LONG_NUMBER = re.compile(r"(?<![\w.\-])\d(?:[ \-]?\d){14,}(?![\w\-])", re.ASCII)
+_SHORT_CODE = re.compile(r"(?<![\w.,:/\-¥#])\d{3}-?\d{3}(?![\w\-]|[.,:/]\d)", re.ASCII)
 
 _CHINESE_MOBILE = range(13_000_000_000, 20_000_000_000)
 _LONG_CODE = 10**14
@@ -58,7 +58,7 @@ def _masked(value: Any) -> Any:
         case str():
             return mask_text(value)
         case dict():
-            return {str(name): _field(str(name), inner) for name, inner in value.items()}
+            return {mask_text(str(name)): _field(str(name), inner) for name, inner in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_masked(inner) for inner in value]
         case _:

@@ -109,7 +109,7 @@ def view(admin: Any, request: HttpRequest, object_id: str, name: str) -> HttpRes
     home = reverse(f"admin:{admin.opts.app_label}_{admin.opts.model_name}_change", args=(row.pk,))
     if not act.is_possible(request, row):
         return HttpResponseRedirect(home)
-    form = act.form(request.POST or None, request=request, row=row)
+    form = act.form(request.POST if request.method == "POST" else None, request=request, row=row)
     status = 200
     if request.method == "POST" and form.is_valid():
         try:

@@ -72,7 +72,7 @@ def password(site: Console, request: HttpRequest) -> HttpResponse:
     if is_open(request):
         return HttpResponseRedirect(_next(request))
     demo = _demo_users() if settings.LIANHUI_DEMO else []
-    form = PasswordForm(request.POST or None, initial=_demo_initial(request, demo))
+    form = PasswordForm(request.POST if request.method == "POST" else None, initial=_demo_initial(request, demo))
     form.fields["password"].widget.render_value = bool(demo)
     if request.method == "POST" and form.is_valid():
         try:
@@ -91,7 +91,7 @@ def second_factor(site: Console, request: HttpRequest) -> HttpResponse:
     user = _pending(request)
     if user is None:
         return _redirect(request, "admin:login")
-    form = CodeForm(request.POST or None)
+    form = CodeForm(request.POST if request.method == "POST" else None)
     context = {"form": form, "demo_code": staff.demo_code(user)}
     if request.method == "POST" and form.is_valid():
         try:
@@ -109,7 +109,7 @@ def enrol(site: Console, request: HttpRequest) -> HttpResponse:
     if user is None or staff.is_enrolled(user):
         return _redirect(request, "admin:login")
     secret: str = request.session.setdefault(_SECRET, staff.new_secret())
-    form = CodeForm(request.POST or None)
+    form = CodeForm(request.POST if request.method == "POST" else None)
     link = get_adapter().build_totp_url(user, secret)
     context = {"form": form, "secret": secret, "qr": segno.make(link).svg_data_uri(scale=5, border=2, light="white")}
     if request.method == "POST" and form.is_valid():
