@@ -37,8 +37,62 @@ WHOLE = {
     )
 }
 DJANGO_SAYS = ("conf", "contrib/admin", "contrib/auth", "contrib/contenttypes", "contrib/humanize", "contrib/postgres")
-# Single texts of packages whose Chinese is incomplete.
-BORROWED: dict[str, tuple[str, ...]] = {}
+# Single texts of packages whose Chinese is missing or stiff; a text with a plural is a pair.
+BORROWED: dict[str, tuple[str | tuple[str, str], ...]] = {
+    "django/contrib/admin": (
+        " By %(filter_title)s ",
+        "%(full_result_count)s total",
+        "%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?",
+        ("%(counter)s result", "%(counter)s results"),
+        "Add",
+        "Add %(name)s",
+        "Add %s",
+        "Change %s",
+        "Filter",
+        "Log out",
+        "Save and add another",
+        "Save and continue editing",
+        "Select %s",
+        "Select %s to change",
+        "Select %s to view",
+        "The {name} “{obj}” was added successfully.",
+        "The {name} “{obj}” was changed successfully.",
+        "The {name} “{obj}” was changed successfully. You may edit it again below.",
+        "View %s",
+        "You don’t have permission to view or edit anything.",
+    ),
+    "django/core": (
+        "Enter a valid email address.",
+        "Enter a valid integer.",
+        (
+            "Ensure this value has at least %(limit_value)d character (it has %(show_value)d).",
+            "Ensure this value has at least %(limit_value)d characters (it has %(show_value)d).",
+        ),
+        (
+            "Ensure this value has at most %(limit_value)d character (it has %(show_value)d).",
+            "Ensure this value has at most %(limit_value)d characters (it has %(show_value)d).",
+        ),
+        "Ensure this value is greater than or equal to %(limit_value)s.",
+        "Ensure this value is less than or equal to %(limit_value)s.",
+    ),
+    "django/forms": (
+        "Enter a number.",
+        "Enter a valid date.",
+        "Enter a valid time.",
+        "Enter a whole number.",
+        "Select a valid choice. %(value)s is not one of the available choices.",
+        "Select a valid choice. That choice is not one of the available choices.",
+        "This field is required.",
+    ),
+    "django/contrib/auth": (
+        (
+            "This password is too short. It must contain at least %(min_length)d character.",
+            "This password is too short. It must contain at least %(min_length)d characters.",
+        ),
+        "This password is entirely numeric.",
+        "This password is too common.",
+    ),
+}
 
 # How many of the first arguments are texts, and whether the very first is a context.
 CALLS = {
@@ -69,7 +123,7 @@ def wanted() -> list[Message]:
                     _add(found, message, str(path.relative_to(folder.parent)))
     for package, texts in BORROWED.items():
         for text in texts:
-            _add(found, Message(text), package)
+            _add(found, Message(text) if isinstance(text, str) else Message(*text), package)
     return list(found.values())
 
 

@@ -43,4 +43,4 @@ class ConsentRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.purpose} {self.text_version}"
+        return f"{self.get_purpose_display()} {self.text_version}"

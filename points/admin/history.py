@@ -53,7 +53,7 @@ def legs_of(transfers: list[Transfer]) -> list[Leg]:
         account = titles.get(pk)
         if account is None:
             return links.wallet(pk)
-        return links.link("points_account", pk, f"{account.get_kind_display()} · {account.title}")
+        return links.link("points_account", pk, " · ".join(filter(None, [account.get_kind_display(), account.title])))
 
     legs = []
     for row in transfers:

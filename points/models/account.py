@@ -111,7 +111,7 @@ class Account(models.Model):
         verbose_name_plural = _("accounts")
 
     def __str__(self) -> str:
-        return f"A{self.pk} {self.title}".rstrip()
+        return f"A{self.pk} {self.title or self.get_kind_display()}"
 
     @property
     def is_live(self) -> bool:

@@ -39,8 +39,8 @@ CREATE UNIQUE INDEX points_account_one_rest ON points_account (terms_id, centre_
 CREATE INDEX points_account_of_float ON points_account (float_id) WHERE float_id IS NOT NULL;
 
 INSERT INTO points_account (id, kind, title, opened_at) VALUES
-  (1, 1, 'custody', '2000-01-01'), (2, 2, 'suspense', '2000-01-01'), (3, 8, 'fee', '2000-01-01'),
-  (4, 9, 'buffer', '2000-01-01'), (5, 10, 'breakage', '2000-01-01');
+  (1, 1, '', '2000-01-01'), (2, 2, '', '2000-01-01'), (3, 8, '', '2000-01-01'),
+  (4, 9, '', '2000-01-01'), (5, 10, '', '2000-01-01');
 
 -- What the book must know of one version of an agreement. The four shares are parts of the rebate; buffer takes the remainder.
 CREATE TABLE points_terms (
