@@ -1,0 +1,181 @@
+"""Attacks on the book with the application's own role: all refused, nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from tests.points.shops import everything, open_shop
+
+pytestmark = [pytest.mark.law, pytest.mark.django_db(transaction=True)]
+HISTORY = ("points_transfer", "points_sale", "points_key", "points_lot_use")
+KEPT = (
+    *HISTORY,
+    "points_wallet",
+    "points_account",
+    "points_lot",
+    "points_reversal",
+    "points_split",
+    "points_mark",
+    "points_account_day",
+)
+POST = """SELECT status FROM points_post_one(1::smallint, 1, 'x', gen_random_uuid(), gen_random_uuid(), %(wallet)s, 1, %(rest)s, now(),
+  %(paid)s, %(paid)s, %(spend)s, '', %(now)s::timestamptz)"""
+
+
+@pytest.fixture
+def facts() -> dict[str, Any]:
+    from points.models import Account
+
+    shop = open_shop()
+    wallet = shop.wallet(points=100)
+    rest = Account.objects.get(terms=shop.terms, kind=Account.Kind.REST).pk
+    return {"wallet": wallet.pk, "rest": rest, "paid": 100, "spend": 0, "now": None}
+
+
+Attack = Callable[[psycopg.Connection[Any]], None]
+
+
+def refused(connection: psycopg.Connection[Any], statement: str, parameters: Any = None) -> None:
+    with pytest.raises(
+        (errors.InsufficientPrivilege, errors.InvalidParameterValue, errors.CheckViolation, errors.UndefinedTable)
+    ):
+        connection.execute(statement, parameters)
+
+
+def test_history_and_balances_cannot_be_written(
+    application_connection: psycopg.Connection[Any], facts: dict[str, Any]
+) -> None:
+    seen = everything()
+    for table in KEPT:
+        column = (
+            "balance"
+            if table in ("points_wallet", "points_account")
+            else "xid"
+            if table == "points_mark"
+            else "booked_on"
+        )
+        column = {
+            "points_lot": "remaining",
+            "points_reversal": "reversed",
+            "points_split": "total",
+            "points_key": "status",
+        }.get(table, column)
+        column = "points" if table == "points_lot_use" else column
+        refused(application_connection, f"UPDATE {table} SET {column} = {column}")
+        refused(application_connection, f"DELETE FROM {table}")
+        refused(application_connection, f"TRUNCATE {table}")
+        refused(application_connection, f"INSERT INTO {table} SELECT * FROM {table}")
+        refused(application_connection, f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        refused(application_connection, f"DROP TABLE {table}")
+    assert everything() == seen
+
+
+def test_a_partition_is_no_back_door(application_connection: psycopg.Connection[Any], facts: dict[str, Any]) -> None:
+    names = application_connection.execute(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'points_transfer'::regclass"
+    ).fetchall()
+    assert names
+    for (name,) in names:
+        for statement in (
+            f"UPDATE {name} SET points = 1",
+            f"DELETE FROM {name}",
+            f"TRUNCATE {name}",
+            f"INSERT INTO {name} SELECT * FROM {name}",
+            f"SELECT * FROM {name}",
+        ):
+            refused(application_connection, statement)
+
+
+def test_the_time_of_booking_cannot_be_chosen(
+    application_connection: psycopg.Connection[Any], facts: dict[str, Any]
+) -> None:
+    seen = everything()
+    refused(application_connection, POST, {**facts, "now": "2020-01-01"})
+    refused(
+        application_connection,
+        "SELECT * FROM points_void(1::smallint, 1, 'x', gen_random_uuid(), gen_random_uuid(), 1, 1, now(), '2020-01-01')",
+    )
+    refused(application_connection, "SELECT points_expire(1::smallint, '2200-01-01', 100)")
+    refused(application_connection, "SELECT points_mature(1::smallint, '2200-01-01', 100)")
+    refused(application_connection, "SELECT points_close(current_date + 1, ARRAY[1]::bigint[])")
+    refused(application_connection, "SET SESSION AUTHORIZATION postgres")
+    assert everything() == seen
+
+
+def test_nonsense_is_refused(application_connection: psycopg.Connection[Any], facts: dict[str, Any]) -> None:
+    seen = everything()
+    for change in (
+        {"paid": -1},
+        {"paid": 0},
+        {"paid": 2_000_000_000},
+        {"spend": -5},
+        {"spend": 99, "paid": 1},
+        {"rest": 1},
+        {"rest": None},
+        {"wallet": None},
+        {"paid": None},
+    ):
+        refused(application_connection, POST, {**facts, **change})
+    for months in (
+        "NULL, NULL",
+        "'2026-01-01', '1999-01-01'",
+        "'0001-01-01', '9999-01-01'",
+        "'2026-01-01', '2150-01-01'",
+        "'2001-01-01', '2001-02-01'",
+    ):
+        refused(application_connection, f"SELECT points_make_partitions({months})")
+    refused(application_connection, "SELECT * FROM points_receive('b', 'a', 's', -5, current_date, '', '', 'x', now())")
+    refused(application_connection, "SELECT points_open_account(1::smallint, 1, 'custody', NULL, now())")
+    refused(application_connection, "SELECT points_open_account(8::smallint, 1, 'fee', NULL, now())")
+    assert everything() == seen
+
+
+def test_inner_functions_are_not_for_the_application(
+    application_connection: psycopg.Connection[Any], facts: dict[str, Any]
+) -> None:
+    refused(application_connection, "SELECT points_enter(5::smallint, 'x', now(), now(), current_date, 1, 2, 100)")
+    refused(application_connection, "SELECT points_draw_in_order(ARRAY[]::points_line[], ARRAY[]::bigint[])")
+    refused(application_connection, "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    refused(application_connection, "SELECT nextval('points_transfer_id')")
+    refused(
+        application_connection,
+        "CREATE OR REPLACE FUNCTION points_clock(timestamptz) RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'",
+    )
+
+
+def test_a_search_path_of_ones_own_changes_nothing(
+    application_connection: psycopg.Connection[Any], facts: dict[str, Any]
+) -> None:
+    """Tables and operators in the session's own schema must not be taken for the book's."""
+    application_connection.execute("CREATE TEMPORARY TABLE points_wallet AS SELECT * FROM public.points_wallet")
+    application_connection.execute("UPDATE pg_temp.points_wallet SET balance = 1000000")
+    application_connection.execute("CREATE TEMPORARY TABLE points_key (LIKE public.points_key)")
+    application_connection.execute(
+        "CREATE FUNCTION pg_temp.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT '2020-01-01'::timestamptz $$"
+    )
+    application_connection.execute("SET search_path = pg_temp, public, pg_catalog")
+    status = application_connection.execute(
+        POST.replace("now()", "pg_catalog.now()").replace("points_post_one", "public.points_post_one"), facts
+    ).fetchone()
+    assert status == (0,)
+    short = application_connection.execute(
+        POST.replace("now()", "pg_catalog.now()").replace("points_post_one", "public.points_post_one"),
+        {**facts, "paid": 90_000, "spend": 90_000},
+    ).fetchone()
+    assert short == (2,)
+
+
+def test_even_the_owner_cannot_change_history_by_a_slip(facts: dict[str, Any]) -> None:
+    from django.db import Error, connection
+
+    for table in HISTORY:
+        for statement in (f"UPDATE {table} SET wallet_id = 1", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+            if table == "points_lot_use" and "TRUNCATE" not in statement:
+                continue  # it has no rows yet, and a row trigger needs one
+            with pytest.raises(Error), connection.cursor() as cursor:
+                cursor.execute(statement)

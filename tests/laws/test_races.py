@@ -1,0 +1,252 @@
+"""Real parallel connections: exactly the allowed number wins, always."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from alliance.refusals import Refused
+from points import accounts, bills, closing, expiry, funding, identify, rollup, verify
+from points.models import BankLine, Wallet
+from tests.points.shops import NOON, TEST, Shop, open_shop
+
+pytestmark = [pytest.mark.race, pytest.mark.law, pytest.mark.django_db(transaction=True)]
+
+
+def together(n: int, act: Callable[[int], Any]) -> list[Any]:
+    """Run `act` in n threads that start at the same moment; return what they answered or raised."""
+    barrier, answers = threading.Barrier(n), [None] * n
+
+    def one(number: int) -> None:
+        try:
+            connection.ensure_connection()
+            barrier.wait(timeout=30)
+            answers[number] = act(number)
+        except Exception as error:
+            answers[number] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    return answers
+
+
+def post(shop: Shop, wallet: Wallet, paid: int, at: datetime | None = None, **more: Any) -> Any:
+    bill = shop.draft(wallet, paid, event_at=at or timezone.now(), **more)
+    return bills.post([bill], caller=shop.caller, actor=TEST)[0]
+
+
+def sound() -> None:
+    rollup.run()
+    assert [check for check in verify.checks() if check.differences] == []
+
+
+def statuses(answers: list[Any]) -> Counter[str]:
+    return Counter(
+        answer.code or answer.status if not isinstance(answer, Exception) else repr(answer) for answer in answers
+    )
+
+
+def test_of_fifty_spends_of_the_same_points_one_wins() -> None:
+    shop = open_shop(matures_days=0, spend_share_bps=10_000)
+    wallet = shop.wallet()
+    post(shop, wallet, 2_000)  # 100 points
+    answers = together(50, lambda n: post(shop, wallet, 0, spend_points=100))
+    assert statuses(answers) == {"booked": 1, "points_short": 49}
+    sound()
+
+
+def test_of_twenty_twins_of_a_request_one_is_booked() -> None:
+    shop = open_shop(matures_days=0)
+    wallet = shop.wallet()
+    at = timezone.now()
+    answers = together(20, lambda n: post(shop, wallet, 10_000, at, key="same", body="same"))
+    assert statuses(answers) == {"booked": 20}
+    assert sum(not answer.replayed for answer in answers) == 1
+    assert len({answer.sale_id for answer in answers}) == 1
+    sound()
+
+
+def test_one_key_for_many_wallets_books_one_of_them() -> None:
+    shop = open_shop(matures_days=0)
+    wallets = [shop.wallet() for _ in range(12)]
+    at = timezone.now()
+    answers = together(12, lambda n: post(shop, wallets[n], 10_000, at, key="same", body=f"{n}"))
+    assert statuses(answers) == {"booked": 1, "key_reused": 11}
+    sound()
+
+
+@pytest.mark.parametrize("is_batched", [False, True])
+def test_a_float_for_three_sales_pays_three(is_batched: bool) -> None:
+    shop = open_shop(float_fen=2_400, matures_days=0)
+    wallets = [shop.wallet() for _ in range(24)]
+
+    def sell(n: int) -> list[Any]:
+        mine = [
+            shop.draft(wallet, 10_000, event_at=timezone.now())
+            for wallet in (wallets if is_batched else wallets[n : n + 1])
+        ]
+        return bills.post(mine, caller=shop.caller, actor=TEST)
+
+    answers = [outcome for part in together(6 if is_batched else 12, sell) for outcome in part]
+    assert statuses(answers)["booked"] == 3
+    assert statuses(answers)["float_exhausted"] == len(answers) - 3
+    sound()
+
+
+def test_batches_over_the_same_wallets_in_any_order_never_deadlock() -> None:
+    shop = open_shop(float_fen=10_000_000, matures_days=0)
+    wallets = [shop.wallet() for _ in range(30)]
+
+    def sell(n: int) -> list[Any]:
+        order = wallets[n:] + wallets[:n] if n % 2 else wallets[::-1]
+        drafts = [
+            shop.draft(wallet, 1_000, event_at=timezone.now(), spend_points=10 * (n % 3 == 0)) for wallet in order
+        ]
+        return [bills.post(drafts, caller=shop.caller, actor=TEST) for _ in range(3)]
+
+    answers = together(8, sell)
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    sound()
+
+
+def test_of_ten_voids_one_wins_and_the_others_say_why() -> None:
+    shop = open_shop(matures_days=7)
+    sale = post(shop, shop.wallet(), 10_000)
+    answers = together(
+        10,
+        lambda n: bills.void(
+            sale_id=sale.sale_id,
+            outlet_id=shop.outlet.outlet_id,
+            caller=shop.caller,
+            key=f"v{n}",
+            body="",
+            actor=TEST,
+            at=timezone.now(),
+        ),
+    )
+    assert statuses(answers) == {"booked": 1, "already_void": 9}
+    sound()
+
+
+def test_void_against_spend_of_the_same_points() -> None:
+    shop = open_shop(matures_days=0, spend_share_bps=10_000)
+    for _ in range(5):
+        wallet = shop.wallet()
+        sale = post(shop, wallet, 10_000)
+
+        def act(n: int, sale: Any = sale, wallet: Wallet = wallet) -> Any:
+            if n % 2:
+                return post(shop, wallet, 0, spend_points=500)
+            return bills.void(
+                sale_id=sale.sale_id,
+                outlet_id=shop.outlet.outlet_id,
+                caller=shop.caller,
+                key=f"v{n} {wallet.pk}",
+                body="",
+                actor=TEST,
+                at=timezone.now(),
+            )
+
+        assert statuses(together(6, act))["booked"] == 1
+    sound()
+
+
+def test_two_tills_scan_the_same_code() -> None:
+    wallet = accounts.open_wallet(NOON)
+    identify.open_pass(wallet.pk, NOON)
+    code = identify.show_code(wallet.pk, NOON).digits
+    answers = together(8, lambda n: identify.by_code(code, NOON))
+    found = [answer for answer in answers if isinstance(answer, identify.Found)]
+    assert len(found) == 1
+    assert {answer.code for answer in answers if isinstance(answer, Refused)} == {"code_used"}
+
+
+def test_parallel_guesses_of_a_pin_share_five_tries() -> None:
+    wallet = accounts.open_wallet(NOON)
+    identify.open_pass(wallet.pk, NOON)
+    identify.set_pin(wallet_id=wallet.pk, pin="135791", actor=TEST, at=NOON)
+    answers = together(12, lambda n: identify.check_pin(wallet.pk, f"00{n:04d}", NOON))
+    codes = Counter(answer.code for answer in answers)
+    assert codes["pin_wrong"] <= 4
+    assert codes["pin_wrong"] + codes["pin_locked"] == 12
+
+
+def test_one_bank_line_arrives_and_is_allotted_once() -> None:
+    shop = open_shop(float_fen=0)
+    facts = {
+        "bank": "b",
+        "account": "1",
+        "serial": "once",
+        "amount_fen": 500,
+        "value_on": NOON.date(),
+        "actor": TEST,
+        "at": NOON,
+    }
+    lines = together(8, lambda n: funding.receive(**facts).pk)
+    assert len(set(lines)) == 1
+    line = BankLine.objects.get(pk=lines[0])
+    together(8, lambda n: funding.allot(bank_line=line, float_id=shop.merchant.float_id, actor=TEST, at=NOON))
+    assert shop.float_fen == 500
+    sound()
+
+
+def test_roll_up_close_maturing_and_expiry_run_beside_sales() -> None:
+    shops = [open_shop(float_fen=1_000_000, matures_days=days, spend_share_bps=10_000) for days in (0, 7)]
+    wallets = [shops[0].wallet(points=200) for _ in range(8)]
+    on = NOON.date()
+
+    def act(n: int) -> Any:
+        if n == 0:
+            return [rollup.run() for _ in range(20)]
+        if n == 1:
+            return [closing.close(on.replace(day=1), now=None) for _ in range(3)]
+        if n == 2:
+            return [expiry.mature(on) + expiry.expire(on) for _ in range(2)]
+        drafts = [
+            shops[n % 2].draft(wallet, 500, event_at=timezone.now(), spend_points=20 * (n % 3 == 0))
+            for wallet in wallets
+        ]
+        return [bills.post([draft], caller=shops[0].caller, actor=TEST) for draft in drafts]
+
+    answers = together(10, act)
+    assert not [answer for answer in answers if isinstance(answer, Exception)], answers
+    sound()
+
+
+def test_the_roll_up_waits_for_a_transaction_that_is_still_open() -> None:
+    shop, other = open_shop(), open_shop()
+    post(shop, shop.wallet(), 10_000)
+    post(other, other.wallet(), 10_000)
+    rollup.run()
+    started, done = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        from django.db import transaction
+
+        with transaction.atomic():
+            post(shop, shop.wallet(), 10_000)
+            started.set()
+            done.wait(30)
+        connection.close()
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    started.wait(30)
+    post(other, other.wallet(), 10_000)
+    assert rollup.run() == 0  # what came later is not stepped over either
+    done.set()
+    thread.join()
+    assert rollup.run() == 2
+    sound()
