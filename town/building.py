@@ -209,7 +209,7 @@ def _last_customers(q: Quarter, now: datetime) -> None:
 def _open_questions(q: Quarter, organised: Organisation, now: datetime) -> None:
     """Leave work for the desks: money that nobody knows, money that waits for a second person, money announced."""
     morning = now - timedelta(hours=3)
-    money.receive(300_000, "和安某商贸行(合成)", "货款", f"HA-UNKNOWN-{morning:%Y%m%d}", morning)
+    money.receive(300_000, "和安某商贸行（模拟）", "货款", f"HA-UNKNOWN-{morning:%Y%m%d}", morning)
     for key, amount in (("bakery-0", 200_000), ("salon-0", 150_000)):
         merchant = q.merchants[life.position_of(q, key)]
         serial = f"HA-{merchant.credit_code}-{morning:%Y%m%d}-open"

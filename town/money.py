@@ -16,7 +16,7 @@ from points import funding
 from points.models import BankLine
 from town.founding import Organisation
 
-BANK, ACCOUNT = "演示银行(合成)", "6200-0000-0001"
+BANK, ACCOUNT = "演示银行（模拟）", "6200-0000-0001"
 ACTOR = Actor.system("town")
 
 
