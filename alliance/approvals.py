@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance import access, events
 from alliance.actors import Actor
 from alliance.models import Approval, Unit, User
-from alliance.refusals import declare
+from alliance.refusals import NOT_ALLOWED, declare
 
 SAME_PERSON = declare("approval_same_person", 403, _("You asked for this yourself. Somebody else has to decide it."))
 ALREADY_DECIDED = declare("approval_already_decided", 409, _("Somebody has decided this already. Reload the page."))
@@ -96,7 +96,7 @@ def withdraw(approval: Approval, *, user: User, at: datetime) -> None:
     """Take the question back; only who asked may. Refuses: not_allowed, approval_already_decided."""
     row = Approval.objects.select_for_update().get(pk=approval.pk)
     if row.asked_by_id != user.pk:
-        raise access.NOT_ALLOWED()
+        raise NOT_ALLOWED()
     if row.state != Approval.State.WAITING:
         raise ALREADY_DECIDED()
     _decide(row, Approval.State.WITHDRAWN, user, at)

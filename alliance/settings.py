@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from celery.schedules import crontab
-from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE  # noqa: F401
+from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from whitenoise.compress import Compressor
 
@@ -281,7 +281,7 @@ UNFOLD = {
             "900": "99 32 13",
             "950": "67 20 7",
         }
-    },  # fmt: skip
+    },
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
     "LANGUAGES": {"action": "alliance.admin.site.language_switch"},

@@ -35,16 +35,22 @@ SHOP_CODE = declare(
 TOKEN_EXPIRED = declare(
     "member_token_expired", 409, _("Five minutes have passed since the member was found. Scan the code again.")
 )
-TOKEN_INVALID = declare("member_token_invalid", 422, _("This member token is not one of ours. Identify the member again."))
+TOKEN_INVALID = declare(
+    "member_token_invalid", 422, _("This member token is not one of ours. Identify the member again.")
+)
 TOKEN_ELSEWHERE = declare(
     "member_token_of_another_outlet", 409, _("This member was found at another outlet. Identify the member again here.")
 )
-NOT_LIVE = declare("merchant_not_live", 409, _("This shop does not take part yet, or is paused. Ask your service centre."))
+NOT_LIVE = declare(
+    "merchant_not_live", 409, _("This shop does not take part yet, or is paused. Ask your service centre.")
+)
 OUTLET_CLOSED = declare("outlet_closed", 409, _("This outlet is closed. Choose one that is open."))
 TOKEN_SPENT = declare(
     "member_token_spent", 409, _("Points were spent with this code already. Ask the member to show a new one.")
 )
-PIN_NEEDED = declare("pin_needed", 409, _("The member has to type the PIN to spend this many points. Show the PIN pad."))
+PIN_NEEDED = declare(
+    "pin_needed", 409, _("The member has to type the PIN to spend this many points. Show the PIN pad.")
+)
 PROOF_NEEDED = declare(
     "member_proof_needed", 403, _("A balance is shown only when the member shows the code or types the PIN.")
 )
@@ -81,7 +87,15 @@ class Member:
 
     @property
     def token(self) -> str:
-        facts = [self.wallet_id, self.outlet_id, self.proof, self.tier, self.mark, int(self.until.timestamp()), self.nonce]
+        facts = [
+            self.wallet_id,
+            self.outlet_id,
+            self.proof,
+            self.tier,
+            self.mark,
+            int(self.until.timestamp()),
+            self.nonce,
+        ]
         return PREFIX + _signer.sign_object(facts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection
 
@@ -26,7 +27,7 @@ def expire(on: date, now: datetime | None = None) -> int:
     )
 
 
-def _all(statement: str, arguments: list[object]) -> int:
+def _all(statement: str, arguments: list[Any]) -> int:
     done = 0
     while True:
         with connection.cursor() as cursor:

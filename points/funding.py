@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from django.db import Error, connection, transaction
 
@@ -28,7 +29,7 @@ def receive(
 
     Refuses: bank_line_differs.
     """
-    arguments = [bank, account, serial, amount_fen, value_on, payer, memo, str(actor), at, now]
+    arguments: list[Any] = [bank, account, serial, amount_fen, value_on, payer, memo, str(actor), at, now]
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(

@@ -115,7 +115,7 @@ def of(request: HttpRequest) -> list[dict[str, Any]]:
     groups = [{"title": None, "items": [here]}]
     registry = {model._meta.label_lower: entry for model, entry in admin.site._registry.items()}
     for title, entries in _GROUPS:
-        items = []
+        items: list[dict[str, object]] = []
         for name, icon, label in entries:
             entry = registry.get(label)
             if entry is None or not entry.has_module_permission(request):

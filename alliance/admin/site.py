@@ -70,7 +70,7 @@ class Console(UnfoldAdminSite):
     login.access = "public"  # type: ignore[attr-defined]
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        sessions.forget(request.session.session_key)
+        sessions.leave(request)
         return super().logout(request, extra_context)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

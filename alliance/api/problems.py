@@ -51,9 +51,7 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
 
     set_rollback()
     inner: Any = getattr(request, "_request", request)
-    return Response(
-        problem(refused, inner, **more), status=refused.status, headers=headers, content_type=CONTENT_TYPE
-    )
+    return Response(problem(refused, inner, **more), status=refused.status, headers=headers, content_type=CONTENT_TYPE)
 
 
 def of(error: Exception, request: HttpRequest | None) -> dict[str, Any]:
@@ -90,7 +88,7 @@ def _understand(error: Exception) -> tuple[Refused | None, dict[str, Any], dict[
         case exceptions.NotAcceptable():
             return NOT_ACCEPTABLE(), {}, {}
         case exceptions.Throttled():
-            seconds = math.ceil(error.wait or 1)
+            seconds = math.ceil(getattr(error, "wait", None) or 1)
             return TOO_MANY(seconds=seconds), {}, {"Retry-After": str(seconds)}
         case exceptions.APIException():
             _log.error("api error without a code", error=type(error).__name__)

@@ -6,26 +6,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('alliance', '0003_seed_trades_places_days'),
+        ("alliance", "0003_seed_trades_places_days"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SignIn',
+            name="SignIn",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('session_key', models.CharField(max_length=40, unique=True)),
-                ('device', models.CharField(blank=True, max_length=60, verbose_name='device')),
-                ('started_at', models.DateTimeField(verbose_name='signed in')),
-                ('seen_at', models.DateTimeField(verbose_name='last seen')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sign_ins', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("session_key", models.CharField(max_length=40, unique=True)),
+                ("device", models.CharField(blank=True, max_length=60, verbose_name="device")),
+                ("started_at", models.DateTimeField(verbose_name="signed in")),
+                ("seen_at", models.DateTimeField(verbose_name="last seen")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sign_ins",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'signed-in device',
-                'verbose_name_plural': 'signed-in devices',
-                'indexes': [models.Index(fields=['user', '-seen_at'], name='alliance_signin_user')],
+                "verbose_name": "signed-in device",
+                "verbose_name_plural": "signed-in devices",
+                "indexes": [models.Index(fields=["user", "-seen_at"], name="alliance_signin_user")],
             },
         ),
     ]

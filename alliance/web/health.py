@@ -33,7 +33,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @public
 @never_cache
 def version(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({"name": settings.LIANHUI_NAME, "version": settings.LIANHUI_VERSION, "demo": settings.LIANHUI_DEMO})
+    return JsonResponse(
+        {"name": settings.LIANHUI_NAME, "version": settings.LIANHUI_VERSION, "demo": settings.LIANHUI_DEMO}
+    )
 
 
 @public

@@ -60,7 +60,9 @@ class Draw:
                 wallet -= BUCKETS * (wallet >= self.size.wallets)
             merchant = bisect_left(self.merchants, rng.random() * self.merchants[-1])
             is_sale = rng.random() < EARNS
-            rows.append((WALLET_0 + wallet, merchant, rng.randrange(100, 10_000) if is_sale else rng.randrange(1, 150), is_sale))
+            rows.append(
+                (WALLET_0 + wallet, merchant, rng.randrange(100, 10_000) if is_sale else rng.randrange(1, 150), is_sale)
+            )
         return rows
 
 
@@ -69,7 +71,13 @@ def bill(row: tuple[int, int, int, bool], at: datetime) -> bills.Bill:
     wallet, merchant, fen, is_sale = row
     base = MERCHANT_0 + 5 * merchant
     terms = Terms(
-        id=merchant + 1, float_id=base, rate_bps=800, member_bps=6250, spend_fee_bps=100, spend_share_bps=10_000, matures_days=7
+        id=merchant + 1,
+        float_id=base,
+        rate_bps=800,
+        member_bps=6250,
+        spend_fee_bps=100,
+        spend_share_bps=10_000,
+        matures_days=7,
     )
     centre = MERCHANT_0 - CENTRES + merchant % CENTRES
     terms.__dict__["_rest_accounts"] = {centre: base + 4}
@@ -103,7 +111,14 @@ VARIANTS: dict[str, Callable[[list[Any], int], int]] = {
 
 
 def run(
-    variant: str, clients: int, seconds: float, draw: Draw, *, batch: int = 1, by_bucket: bool = False, work: Callable[..., Any] | None = None
+    variant: str,
+    clients: int,
+    seconds: float,
+    draw: Draw,
+    *,
+    batch: int = 1,
+    by_bucket: bool = False,
+    work: Callable[..., Any] | None = None,
 ) -> Result:
     """Let `clients` processes post for some seconds and return what they did."""
     connection.close()
@@ -127,11 +142,22 @@ def run(
 
 
 def _client(
-    n: int, variant: str, clients: int, seconds: float, draw: Draw, batch: int, by_bucket: bool, barrier: Any, queue: Any
+    n: int,
+    variant: str,
+    clients: int,
+    seconds: float,
+    draw: Draw,
+    batch: int,
+    by_bucket: bool,
+    barrier: Any,
+    queue: Any,
 ) -> None:
     connection.close()
     rng = random.Random(f"{os.getpid()} {time.time_ns()}")
-    post, own = VARIANTS[variant], [bucket for bucket in range(BUCKETS) if bucket % clients == n % BUCKETS] or [n % BUCKETS]
+    post, own = (
+        VARIANTS[variant],
+        [bucket for bucket in range(BUCKETS) if bucket % clients == n % BUCKETS] or [n % BUCKETS],
+    )
     times, booked, errors = [], 0, 0
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")

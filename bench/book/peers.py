@@ -87,7 +87,9 @@ def naive_orm(rows: list[Any], _client: int) -> int:
     other = MERCHANT_0 + 5 * merchant + (not is_sale)
     change = fen if is_sale else -fen
     with transaction.atomic():
-        accounts = {row.id: row for row in Account.objects.select_for_update().filter(id__in=[wallet, other]).order_by("id")}
+        accounts = {
+            row.id: row for row in Account.objects.select_for_update().filter(id__in=[wallet, other]).order_by("id")
+        }
         if accounts[wallet].balance + change < 0:
             return 0
         journal, is_new = Journal.objects.get_or_create(key=uuid.uuid4(), defaults={"kind": 1 + (not is_sale)})

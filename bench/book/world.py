@@ -101,7 +101,14 @@ def write(size: Size) -> Iterator[float]:
     run(_FINISH.format(**size.facts))
     with connection.cursor() as cursor:
         cursor.execute("SELECT points_rollup()")
-    for table in ("points_wallet", "points_account", "points_terms", "points_lot", "points_transfer", "points_account_day"):
+    for table in (
+        "points_wallet",
+        "points_account",
+        "points_terms",
+        "points_lot",
+        "points_transfer",
+        "points_account_day",
+    ):
         run(f"VACUUM ANALYZE {table}")
 
 

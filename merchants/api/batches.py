@@ -35,7 +35,8 @@ class Documented(fields.Body):
         spend_points = fields.Whole(required=False, max_value=0, help_text="Not in batches: left out or 0.")
 
     outlet = fields.outlet()
-    sales = Item(many=True, min_length=1, max_length=sales.BATCH_LIMIT)
+    sales = Item(many=True, min_length=1, max_length=sales.BATCH_LIMIT)  # type: ignore[call-arg] # of the list
+
 
 class BatchView(MerchantView):
     """Book sales that were kept offline. Each item has a key of its own and is answered for itself."""

@@ -51,7 +51,9 @@ class Body(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
-            raise serializers.ValidationError({str(name)[:60]: [_("There is no such field.")] for name in sorted(unknown)})
+            raise serializers.ValidationError(
+                {str(name)[:60]: [_("There is no such field.")] for name in sorted(unknown)}
+            )
         return super().to_internal_value(data)
 
 
@@ -89,8 +91,6 @@ class When(serializers.DateTimeField):
         if isinstance(value, str) and not (value.endswith(("Z", "z")) or "+" in value[10:] or "-" in value[10:]):
             self.fail("invalid", format="ISO 8601 with an offset, 2026-11-22T12:30:00+08:00")
         return super().to_internal_value(value)
-
-
 
 
 NUMBER_INVALID = declare("number_invalid", 422, _("“%(name)s” is a whole number above zero."))

@@ -27,7 +27,9 @@ class IdentifyView(MerchantView):
         pin = fields.pin()
 
     class Output(serializers.Serializer[Any]):
-        member_token = serializers.CharField(help_text="For this outlet, five minutes, any number of sales, one spending.")
+        member_token = serializers.CharField(
+            help_text="For this outlet, five minutes, any number of sales, one spending."
+        )
         expires_at = serializers.DateTimeField()
         proof = serializers.ChoiceField(choices=["code", "pin", "phone", "number", "card"])
         tier = serializers.IntegerField()

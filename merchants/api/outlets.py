@@ -38,9 +38,7 @@ class OutletsView(MerchantView):
         items = Item(many=True)
         next = serializers.CharField(allow_null=True, help_text="The cursor of the next page; null on the last.")
 
-    @extend_schema(
-        operation_id="listOutlets", tags=["merchant"], parameters=[CURSOR, LIMIT], responses=answers(Output)
-    )
+    @extend_schema(operation_id="listOutlets", tags=["merchant"], parameters=[CURSOR, LIMIT], responses=answers(Output))
     def get(self, request: Request) -> Response:
         page = Page.of(request)
         outlets = Outlet.objects.of_key(self.key).select_related("city").filter(pk__gt=page.after or 0)

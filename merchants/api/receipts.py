@@ -33,9 +33,7 @@ class ReceiptOutput(serializers.Serializer[Any]):
     rebate_fen = Whole(help_text="What left the merchant's float.")
     matures_on = serializers.DateField(allow_null=True)
     expires_on = serializers.DateField(allow_null=True)
-    available_points = Whole(
-        allow_null=True, help_text="Null unless the member showed a code or typed the PIN."
-    )
+    available_points = Whole(allow_null=True, help_text="Null unless the member showed a code or typed the PIN.")
     reference = serializers.CharField(allow_blank=True)
     void_until = serializers.DateTimeField()
     notice = serializers.SerializerMethodField()

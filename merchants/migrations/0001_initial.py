@@ -6,293 +6,633 @@ import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.comparison
-import merchants.models.outlet
 from django.conf import settings
 from django.db import migrations, models
 
+import merchants.models.outlet
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('alliance', '0001_initial'),
-        ('points', '0001_initial'),
+        ("alliance", "0001_initial"),
+        ("points", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SpentToken',
+            name="SpentToken",
             fields=[
-                ('nonce', models.UUIDField(primary_key=True, serialize=False, verbose_name='token')),
-                ('until', models.DateTimeField(db_index=True, verbose_name='valid until')),
+                ("nonce", models.UUIDField(primary_key=True, serialize=False, verbose_name="token")),
+                ("until", models.DateTimeField(db_index=True, verbose_name="valid until")),
             ],
             options={
-                'verbose_name': 'spent member token',
-                'verbose_name_plural': 'spent member tokens',
+                "verbose_name": "spent member token",
+                "verbose_name_plural": "spent member tokens",
             },
         ),
         migrations.CreateModel(
-            name='Merchant',
+            name="Merchant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('short_name', models.CharField(max_length=30, verbose_name='short name')),
-                ('kind', models.CharField(choices=[('partner', 'Partner'), ('direct', 'Direct-run')], default='partner', max_length=7, verbose_name='kind')),
-                ('credit_code', models.CharField(blank=True, max_length=18, null=True, unique=True, verbose_name='credit code')),
-                ('contact_phone', models.CharField(blank=True, max_length=16, verbose_name='contact phone')),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('live', 'Live'), ('paused', 'Paused'), ('left', 'Left')], default='draft', max_length=6, verbose_name='state')),
-                ('state_since', models.DateTimeField(verbose_name='in this state since')),
-                ('live_at', models.DateTimeField(blank=True, null=True, verbose_name='live since')),
-                ('float_id', models.BigIntegerField(editable=False, null=True, unique=True)),
-                ('proceeds_id', models.BigIntegerField(editable=False, null=True, unique=True)),
-                ('fee_rest_id', models.BigIntegerField(editable=False, null=True, unique=True)),
-                ('opened_at', models.DateTimeField(verbose_name='opened at')),
-                ('is_synthetic', models.BooleanField(default=False, verbose_name='synthetic')),
-                ('centre', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchants', to='alliance.unit', verbose_name='service centre')),
-                ('trade', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchants', to='alliance.trade', verbose_name='trade')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("short_name", models.CharField(max_length=30, verbose_name="short name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("partner", "Partner"), ("direct", "Direct-run")],
+                        default="partner",
+                        max_length=7,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "credit_code",
+                    models.CharField(blank=True, max_length=18, null=True, unique=True, verbose_name="credit code"),
+                ),
+                ("contact_phone", models.CharField(blank=True, max_length=16, verbose_name="contact phone")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("live", "Live"), ("paused", "Paused"), ("left", "Left")],
+                        default="draft",
+                        max_length=6,
+                        verbose_name="state",
+                    ),
+                ),
+                ("state_since", models.DateTimeField(verbose_name="in this state since")),
+                ("live_at", models.DateTimeField(blank=True, null=True, verbose_name="live since")),
+                ("float_id", models.BigIntegerField(editable=False, null=True, unique=True)),
+                ("proceeds_id", models.BigIntegerField(editable=False, null=True, unique=True)),
+                ("fee_rest_id", models.BigIntegerField(editable=False, null=True, unique=True)),
+                ("opened_at", models.DateTimeField(verbose_name="opened at")),
+                ("is_synthetic", models.BooleanField(default=False, verbose_name="synthetic")),
+                (
+                    "centre",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="merchants",
+                        to="alliance.unit",
+                        verbose_name="service centre",
+                    ),
+                ),
+                (
+                    "trade",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="merchants",
+                        to="alliance.trade",
+                        verbose_name="trade",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'merchant',
-                'verbose_name_plural': 'merchants',
+                "verbose_name": "merchant",
+                "verbose_name_plural": "merchants",
             },
         ),
         migrations.CreateModel(
-            name='Agreement',
+            name="Agreement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(verbose_name='version')),
-                ('rate_bps', models.PositiveIntegerField(help_text='in 1/10,000 of the sale', verbose_name='rebate rate')),
-                ('member_bps', models.PositiveIntegerField(default=6250, verbose_name="member's share")),
-                ('fee_bps', models.PositiveIntegerField(default=1875, verbose_name="operator's share")),
-                ('centre_bps', models.PositiveIntegerField(default=1250, verbose_name="service centre's share")),
-                ('promo_bps', models.PositiveIntegerField(default=0, verbose_name="promotion credit's share")),
-                ('spend_fee_bps', models.PositiveIntegerField(default=100, verbose_name='spending fee')),
-                ('spend_share_bps', models.PositiveIntegerField(default=5000, verbose_name='largest share of a bill payable in points')),
-                ('matures_days', models.PositiveSmallIntegerField(default=7, verbose_name='days until points can be spent')),
-                ('holdback_days', models.PositiveSmallIntegerField(default=7, verbose_name='days that the rest is held back')),
-                ('starts_on', models.DateField(verbose_name='from')),
-                ('ends_on', models.DateField(blank=True, null=True, verbose_name='until')),
-                ('terms_id', models.BigIntegerField(editable=False, unique=True)),
-                ('signed_at', models.DateTimeField(verbose_name='signed at')),
-                ('signed_by', models.CharField(max_length=40, verbose_name='signed by')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='agreements', to='merchants.merchant', verbose_name='merchant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField(verbose_name="version")),
+                (
+                    "rate_bps",
+                    models.PositiveIntegerField(help_text="in 1/10,000 of the sale", verbose_name="rebate rate"),
+                ),
+                ("member_bps", models.PositiveIntegerField(default=6250, verbose_name="member's share")),
+                ("fee_bps", models.PositiveIntegerField(default=1875, verbose_name="operator's share")),
+                ("centre_bps", models.PositiveIntegerField(default=1250, verbose_name="service centre's share")),
+                ("promo_bps", models.PositiveIntegerField(default=0, verbose_name="promotion credit's share")),
+                ("spend_fee_bps", models.PositiveIntegerField(default=100, verbose_name="spending fee")),
+                (
+                    "spend_share_bps",
+                    models.PositiveIntegerField(default=5000, verbose_name="largest share of a bill payable in points"),
+                ),
+                (
+                    "matures_days",
+                    models.PositiveSmallIntegerField(default=7, verbose_name="days until points can be spent"),
+                ),
+                (
+                    "holdback_days",
+                    models.PositiveSmallIntegerField(default=7, verbose_name="days that the rest is held back"),
+                ),
+                ("starts_on", models.DateField(verbose_name="from")),
+                ("ends_on", models.DateField(blank=True, null=True, verbose_name="until")),
+                ("terms_id", models.BigIntegerField(editable=False, unique=True)),
+                ("signed_at", models.DateTimeField(verbose_name="signed at")),
+                ("signed_by", models.CharField(max_length=40, verbose_name="signed by")),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="agreements",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'agreement',
-                'verbose_name_plural': 'agreements',
+                "verbose_name": "agreement",
+                "verbose_name_plural": "agreements",
             },
         ),
         migrations.CreateModel(
-            name='Outlet',
+            name="Outlet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('address', models.CharField(blank=True, max_length=160, verbose_name='address')),
-                ('district', models.CharField(blank=True, max_length=40, verbose_name='district')),
-                ('lng', models.FloatField(verbose_name='longitude')),
-                ('lat', models.FloatField(verbose_name='latitude')),
-                ('hours', models.CharField(blank=True, max_length=120, verbose_name='opening hours')),
-                ('phone', models.CharField(blank=True, max_length=20, verbose_name='phone')),
-                ('centre_account_id', models.BigIntegerField(editable=False)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed')], default='open', max_length=6, verbose_name='state')),
-                ('is_test', models.BooleanField(default=False, verbose_name='for tests only')),
-                ('opened_at', models.DateTimeField(verbose_name='opened at')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed at')),
-                ('centre', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outlets', to='alliance.unit', verbose_name='service centre')),
-                ('city', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outlets', to='alliance.city', verbose_name='city')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outlets', to='merchants.merchant', verbose_name='merchant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("address", models.CharField(blank=True, max_length=160, verbose_name="address")),
+                ("district", models.CharField(blank=True, max_length=40, verbose_name="district")),
+                ("lng", models.FloatField(verbose_name="longitude")),
+                ("lat", models.FloatField(verbose_name="latitude")),
+                ("hours", models.CharField(blank=True, max_length=120, verbose_name="opening hours")),
+                ("phone", models.CharField(blank=True, max_length=20, verbose_name="phone")),
+                ("centre_account_id", models.BigIntegerField(editable=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("closed", "Closed")],
+                        default="open",
+                        max_length=6,
+                        verbose_name="state",
+                    ),
+                ),
+                ("is_test", models.BooleanField(default=False, verbose_name="for tests only")),
+                ("opened_at", models.DateTimeField(verbose_name="opened at")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="closed at")),
+                (
+                    "centre",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="outlets",
+                        to="alliance.unit",
+                        verbose_name="service centre",
+                    ),
+                ),
+                (
+                    "city",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="outlets",
+                        to="alliance.city",
+                        verbose_name="city",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="outlets",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'outlet',
-                'verbose_name_plural': 'outlets',
+                "verbose_name": "outlet",
+                "verbose_name_plural": "outlets",
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('prefix', models.CharField(max_length=20, unique=True, verbose_name='starts with')),
-                ('digest', models.BinaryField(max_length=32)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('members:identify', 'Find a member by code, phone or card'), ('members:balance', "See a balance after the member's proof"), ('sales:write', 'Record sales'), ('spends:write', 'Take points'), ('sales:void', 'Void within ten minutes'), ('statement:read', 'Read the statement'), ('outlets:read', 'List outlets')], max_length=20), size=None, verbose_name='scopes')),
-                ('is_test', models.BooleanField(default=False, verbose_name='test mode')),
-                ('language', models.CharField(default='zh-hans', max_length=10, verbose_name='language')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-                ('created_by', models.CharField(max_length=40, verbose_name='created by')),
-                ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='ends at')),
-                ('last_used_at', models.DateTimeField(blank=True, null=True, verbose_name='last used at')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='merchants.merchant', verbose_name='merchant')),
-                ('outlet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='merchants.outlet', verbose_name='outlet')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60, verbose_name="name")),
+                ("prefix", models.CharField(max_length=20, unique=True, verbose_name="starts with")),
+                ("digest", models.BinaryField(max_length=32)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("members:identify", "Find a member by code, phone or card"),
+                                ("members:balance", "See a balance after the member's proof"),
+                                ("sales:write", "Record sales"),
+                                ("spends:write", "Take points"),
+                                ("sales:void", "Void within ten minutes"),
+                                ("statement:read", "Read the statement"),
+                                ("outlets:read", "List outlets"),
+                            ],
+                            max_length=20,
+                        ),
+                        size=None,
+                        verbose_name="scopes",
+                    ),
+                ),
+                ("is_test", models.BooleanField(default=False, verbose_name="test mode")),
+                ("language", models.CharField(default="zh-hans", max_length=10, verbose_name="language")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                ("created_by", models.CharField(max_length=40, verbose_name="created by")),
+                ("revoked_at", models.DateTimeField(blank=True, null=True, verbose_name="ends at")),
+                ("last_used_at", models.DateTimeField(blank=True, null=True, verbose_name="last used at")),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
+                (
+                    "outlet",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to="merchants.outlet",
+                        verbose_name="outlet",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API key',
-                'verbose_name_plural': 'API keys',
+                "verbose_name": "API key",
+                "verbose_name_plural": "API keys",
             },
         ),
         migrations.CreateModel(
-            name='Staff',
+            name="Staff",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('manager', 'Manager'), ('cashier', 'Cashier')], max_length=7, verbose_name='role')),
-                ('starts_at', models.DateTimeField(verbose_name='from')),
-                ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name='until')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='staff', to='merchants.merchant', verbose_name='merchant')),
-                ('outlet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='staff', to='merchants.outlet', verbose_name='outlet')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchant_posts', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("owner", "Owner"), ("manager", "Manager"), ("cashier", "Cashier")],
+                        max_length=7,
+                        verbose_name="role",
+                    ),
+                ),
+                ("starts_at", models.DateTimeField(verbose_name="from")),
+                ("ends_at", models.DateTimeField(blank=True, null=True, verbose_name="until")),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="staff",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
+                (
+                    "outlet",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="staff",
+                        to="merchants.outlet",
+                        verbose_name="outlet",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="merchant_posts",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': "merchant's staff",
-                'verbose_name_plural': "merchants' staff",
+                "verbose_name": "merchant's staff",
+                "verbose_name_plural": "merchants' staff",
             },
         ),
         migrations.CreateModel(
-            name='Till',
+            name="Till",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField(verbose_name='number')),
-                ('opened_at', models.DateTimeField(verbose_name='opened at')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed at')),
-                ('outlet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tills', to='merchants.outlet', verbose_name='outlet')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveSmallIntegerField(verbose_name="number")),
+                ("opened_at", models.DateTimeField(verbose_name="opened at")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="closed at")),
+                (
+                    "outlet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tills",
+                        to="merchants.outlet",
+                        verbose_name="outlet",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'till',
-                'verbose_name_plural': 'tills',
+                "verbose_name": "till",
+                "verbose_name_plural": "tills",
             },
         ),
         migrations.CreateModel(
-            name='TopUp',
+            name="TopUp",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount_fen', models.BigIntegerField(verbose_name='amount')),
-                ('state', models.CharField(choices=[('announced', 'Announced'), ('matched', 'Waiting for the second person'), ('booked', 'Booked'), ('refused', 'Refused'), ('withdrawn', 'Withdrawn')], max_length=9, verbose_name='state')),
-                ('asked_at', models.DateTimeField(verbose_name='asked at')),
-                ('asked_by', models.CharField(max_length=40, verbose_name='asked by')),
-                ('booked_at', models.DateTimeField(blank=True, null=True, verbose_name='booked at')),
-                ('approval', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.approval', verbose_name='approval')),
-                ('bank_line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.bankline', verbose_name='bank line')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='topups', to='merchants.merchant', verbose_name='merchant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("amount_fen", models.BigIntegerField(verbose_name="amount")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("announced", "Announced"),
+                            ("matched", "Waiting for the second person"),
+                            ("booked", "Booked"),
+                            ("refused", "Refused"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        max_length=9,
+                        verbose_name="state",
+                    ),
+                ),
+                ("asked_at", models.DateTimeField(verbose_name="asked at")),
+                ("asked_by", models.CharField(max_length=40, verbose_name="asked by")),
+                ("booked_at", models.DateTimeField(blank=True, null=True, verbose_name="booked at")),
+                (
+                    "approval",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.approval",
+                        verbose_name="approval",
+                    ),
+                ),
+                (
+                    "bank_line",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="points.bankline",
+                        verbose_name="bank line",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="topups",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'top-up',
-                'verbose_name_plural': 'top-ups',
+                "verbose_name": "top-up",
+                "verbose_name_plural": "top-ups",
             },
         ),
         migrations.AddIndex(
-            model_name='merchant',
-            index=models.Index(fields=['centre', 'state'], name='merchants_merchant_centre'),
+            model_name="merchant",
+            index=models.Index(fields=["centre", "state"], name="merchants_merchant_centre"),
         ),
         migrations.AddConstraint(
-            model_name='merchant',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'live', 'paused', 'left'])), name='merchants_merchant_state_is_known'),
+            model_name="merchant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["draft", "live", "paused", "left"])),
+                name="merchants_merchant_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='merchant',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'draft'), models.Q(('fee_rest_id__isnull', False), ('float_id__isnull', False), ('live_at__isnull', False), ('proceeds_id__isnull', False)), _connector='OR'), name='merchants_merchant_live_has_accounts'),
+            model_name="merchant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state", "draft"),
+                    models.Q(
+                        ("fee_rest_id__isnull", False),
+                        ("float_id__isnull", False),
+                        ("live_at__isnull", False),
+                        ("proceeds_id__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="merchants_merchant_live_has_accounts",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='merchant',
-            constraint=models.CheckConstraint(condition=models.Q(('credit_code__isnull', True), ('credit_code__regex', '^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$'), _connector='OR'), name='merchants_merchant_credit_code_is_well_formed'),
+            model_name="merchant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("credit_code__isnull", True),
+                    ("credit_code__regex", "^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$"),
+                    _connector="OR",
+                ),
+                name="merchants_merchant_credit_code_is_well_formed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agreement',
-            constraint=models.UniqueConstraint(fields=('merchant', 'version'), name='merchants_agreement_version_once'),
+            model_name="agreement",
+            constraint=models.UniqueConstraint(fields=("merchant", "version"), name="merchants_agreement_version_once"),
         ),
         migrations.AddConstraint(
-            model_name='agreement',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_on__isnull', True), ('ends_on__gt', models.F('starts_on')), _connector='OR'), name='merchants_agreement_ends_after_start'),
+            model_name="agreement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_on__isnull", True), ("ends_on__gt", models.F("starts_on")), _connector="OR"),
+                name="merchants_agreement_ends_after_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agreement',
-            constraint=models.CheckConstraint(condition=models.Q(('rate_bps__gte', 300), ('rate_bps__lte', 2000)), name='merchants_agreement_rate_is_3_to_20_percent'),
+            model_name="agreement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("rate_bps__gte", 300), ("rate_bps__lte", 2000)),
+                name="merchants_agreement_rate_is_3_to_20_percent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agreement',
-            constraint=models.CheckConstraint(condition=models.Q(('member_bps__lte', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.Value(10000), '-', models.F('fee_bps')), '-', models.F('centre_bps')), '-', models.F('promo_bps')))), name='merchants_agreement_shares_fit_into_the_rebate'),
+            model_name="agreement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "member_bps__lte",
+                        django.db.models.expressions.CombinedExpression(
+                            django.db.models.expressions.CombinedExpression(
+                                django.db.models.expressions.CombinedExpression(
+                                    models.Value(10000), "-", models.F("fee_bps")
+                                ),
+                                "-",
+                                models.F("centre_bps"),
+                            ),
+                            "-",
+                            models.F("promo_bps"),
+                        ),
+                    )
+                ),
+                name="merchants_agreement_shares_fit_into_the_rebate",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agreement',
-            constraint=models.CheckConstraint(condition=models.Q(('spend_fee_bps__lte', 2000), ('spend_share_bps__lte', 10000)), name='merchants_agreement_spend_share_and_fee_are_shares'),
+            model_name="agreement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("spend_fee_bps__lte", 2000), ("spend_share_bps__lte", 10000)),
+                name="merchants_agreement_spend_share_and_fee_are_shares",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agreement',
-            constraint=models.CheckConstraint(condition=models.Q(('holdback_days__gte', 7), ('matures_days__lte', 90)), name='merchants_agreement_holdback_covers_the_refund_window'),
+            model_name="agreement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("holdback_days__gte", 7), ("matures_days__lte", 90)),
+                name="merchants_agreement_holdback_covers_the_refund_window",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agreement',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('merchant', '='), (models.Func(models.F('starts_on'), models.F('ends_on'), models.Value('[)'), function='daterange'), '&&')], name='merchants_agreement_one_at_a_time'),
+            model_name="agreement",
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                expressions=[
+                    ("merchant", "="),
+                    (
+                        models.Func(
+                            models.F("starts_on"), models.F("ends_on"), models.Value("[)"), function="daterange"
+                        ),
+                        "&&",
+                    ),
+                ],
+                name="merchants_agreement_one_at_a_time",
+            ),
         ),
         migrations.AddIndex(
-            model_name='outlet',
-            index=django.contrib.postgres.indexes.GistIndex(merchants.models.outlet.Point(models.F('lng'), models.F('lat')), name='merchants_outlet_place'),
+            model_name="outlet",
+            index=django.contrib.postgres.indexes.GistIndex(
+                merchants.models.outlet.Point(models.F("lng"), models.F("lat")), name="merchants_outlet_place"
+            ),
         ),
         migrations.AddIndex(
-            model_name='outlet',
-            index=models.Index(fields=['centre'], name='merchants_outlet_centre'),
+            model_name="outlet",
+            index=models.Index(fields=["centre"], name="merchants_outlet_centre"),
         ),
         migrations.AddConstraint(
-            model_name='outlet',
-            constraint=models.UniqueConstraint(fields=('merchant', 'name'), name='merchants_outlet_name_once_per_merchant'),
+            model_name="outlet",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "name"), name="merchants_outlet_name_once_per_merchant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outlet',
-            constraint=models.CheckConstraint(condition=models.Q(('lat__gte', -90), ('lat__lte', 90), ('lng__gte', -180), ('lng__lte', 180)), name='merchants_outlet_lies_on_earth'),
+            model_name="outlet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("lat__gte", -90), ("lat__lte", 90), ("lng__gte", -180), ("lng__lte", 180)),
+                name="merchants_outlet_lies_on_earth",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outlet',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state', 'open')), models.Q(('closed_at__isnull', False), ('state', 'closed')), _connector='OR'), name='merchants_outlet_closed_when_it_says_so'),
+            model_name="outlet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at__isnull", True), ("state", "open")),
+                    models.Q(("closed_at__isnull", False), ("state", "closed")),
+                    _connector="OR",
+                ),
+                name="merchants_outlet_closed_when_it_says_so",
+            ),
         ),
         migrations.AddIndex(
-            model_name='apikey',
-            index=models.Index(fields=['merchant', '-created_at'], name='merchants_apikey_merchant'),
+            model_name="apikey",
+            index=models.Index(fields=["merchant", "-created_at"], name="merchants_apikey_merchant"),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('revoked_at__isnull', True), ('revoked_at__gte', models.F('created_at')), _connector='OR'), name='merchants_apikey_revoked_after_creation'),
+            model_name="apikey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("revoked_at__isnull", True), ("revoked_at__gte", models.F("created_at")), _connector="OR"
+                ),
+                name="merchants_apikey_revoked_after_creation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('scopes__len__gt', 0)), name='merchants_apikey_has_a_scope'),
+            model_name="apikey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("scopes__len__gt", 0)), name="merchants_apikey_has_a_scope"
+            ),
         ),
         migrations.AddIndex(
-            model_name='staff',
-            index=models.Index(fields=['user', 'ends_at'], name='merchants_staff_user'),
+            model_name="staff",
+            index=models.Index(fields=["user", "ends_at"], name="merchants_staff_user"),
         ),
         migrations.AddConstraint(
-            model_name='staff',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gte', models.F('starts_at')), _connector='OR'), name='merchants_staff_ends_not_before_start'),
+            model_name="staff",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__isnull", True), ("ends_at__gte", models.F("starts_at")), _connector="OR"),
+                name="merchants_staff_ends_not_before_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='staff',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('role', 'owner'), _negated=True), ('outlet__isnull', True), _connector='OR'), name='merchants_staff_owner_owns_all_outlets'),
+            model_name="staff",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("role", "owner"), _negated=True), ("outlet__isnull", True), _connector="OR"
+                ),
+                name="merchants_staff_owner_owns_all_outlets",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='staff',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('user', '='), ('merchant', '='), (django.db.models.functions.comparison.Coalesce(models.F('outlet'), models.Value(0)), '='), (models.Func(models.F('starts_at'), models.F('ends_at'), models.Value('[)'), function='tstzrange'), '&&')], name='merchants_staff_once_at_a_time'),
+            model_name="staff",
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                expressions=[
+                    ("user", "="),
+                    ("merchant", "="),
+                    (django.db.models.functions.comparison.Coalesce(models.F("outlet"), models.Value(0)), "="),
+                    (
+                        models.Func(
+                            models.F("starts_at"), models.F("ends_at"), models.Value("[)"), function="tstzrange"
+                        ),
+                        "&&",
+                    ),
+                ],
+                name="merchants_staff_once_at_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='till',
-            constraint=models.UniqueConstraint(fields=('outlet', 'number'), name='merchants_till_number_once_per_outlet'),
+            model_name="till",
+            constraint=models.UniqueConstraint(
+                fields=("outlet", "number"), name="merchants_till_number_once_per_outlet"
+            ),
         ),
         migrations.AddIndex(
-            model_name='topup',
-            index=models.Index(fields=['merchant', '-asked_at'], name='merchants_topup_merchant'),
+            model_name="topup",
+            index=models.Index(fields=["merchant", "-asked_at"], name="merchants_topup_merchant"),
         ),
         migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_fen__gt', 0)), name='merchants_topup_amount_is_positive'),
+            model_name="topup",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_fen__gt", 0)), name="merchants_topup_amount_is_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('approval__isnull', True), ('bank_line__isnull', True), ('state__in', ['announced', 'withdrawn'])), models.Q(('approval__isnull', False), ('bank_line__isnull', False), ('state__in', ['matched', 'booked', 'refused'])), _connector='OR'), name='merchants_topup_matched_has_line_and_approval'),
+            model_name="topup",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("approval__isnull", True),
+                        ("bank_line__isnull", True),
+                        ("state__in", ["announced", "withdrawn"]),
+                    ),
+                    models.Q(
+                        ("approval__isnull", False),
+                        ("bank_line__isnull", False),
+                        ("state__in", ["matched", "booked", "refused"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="merchants_topup_matched_has_line_and_approval",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('booked_at__isnull', False), ('state', 'booked')), models.Q(models.Q(('state', 'booked'), _negated=True), ('booked_at__isnull', True)), _connector='OR'), name='merchants_topup_booked_has_a_time'),
+            model_name="topup",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("booked_at__isnull", False), ("state", "booked")),
+                    models.Q(models.Q(("state", "booked"), _negated=True), ("booked_at__isnull", True)),
+                    _connector="OR",
+                ),
+                name="merchants_topup_booked_has_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['matched', 'booked'])), fields=('bank_line',), name='merchants_topup_bank_line_once'),
+            model_name="topup",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["matched", "booked"])),
+                fields=("bank_line",),
+                name="merchants_topup_bank_line_once",
+            ),
         ),
     ]
