@@ -112,10 +112,10 @@ def of(request: HttpRequest) -> list[dict[str, Any]]:
         "icon": "space_dashboard",
         "link": reverse("admin:index"),
     }
-    groups = [{"title": None, "items": [here]}]
+    groups: list[dict[str, Any]] = [{"title": None, "items": [here]}]
     registry = {model._meta.label_lower: entry for model, entry in admin.site._registry.items()}
     for title, entries in _GROUPS:
-        items: list[dict[str, object]] = []
+        items = []
         for name, icon, label in entries:
             entry = registry.get(label)
             if entry is None or not entry.has_module_permission(request):
