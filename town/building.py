@@ -52,6 +52,8 @@ class Dates:
 def build(scale: str, seed: int, say: Say, live: Callable[[str], None]) -> bool:
     """Build the town of a scale, or enlarge the one that is there; return whether there was anything to do."""
     now = timezone.now()
+    if not Event.objects.of("town").filter(verb="town.seeded").exists():
+        founding.check_synthetic()
     seed = _seed(seed)
     names = list(SCALES)[: list(SCALES).index(scale) + 1]
     missing = [name for name in names if not _is_built(name)]

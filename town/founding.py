@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from alliance import org, staff
 from alliance.actors import Actor
 from alliance.calc.phone import e164
 from alliance.calc.worktime import shanghai_day
 from alliance.models import City, Post, Trade, Unit, User
+from alliance.refusals import declare
 from members import enrolment
 from members.enrolment import Joined, Newcomer
 from members.models import Member
@@ -30,9 +32,26 @@ from stores.models import Store
 from town.world import Layer, Person, Shop, World, cast
 from town.world.draw import CITY_CODE
 
+TOWN_NOT_SYNTHETIC = declare(
+    "town_not_synthetic",
+    409,
+    # Translators: 这个库里有真实的会员、商户或单位，不能再建演示小镇：演示账号的密码人人都知道。请换一个空的状态目录。
+    _(
+        "This database holds real members, merchants or units. A demo town brings logins whose passwords everybody"
+        " knows, so it is not built here. Use another, empty state."
+    ),
+)
+
 ACTOR = Actor.system("town")
 SEED = 7
 Say = Callable[[str], None]
+
+
+def check_synthetic() -> None:
+    """Refuse town_not_synthetic when anybody or anything here is real."""
+    real = {"is_synthetic": False}
+    if any(rows.filter(**real).exists() for rows in (Unit.objects, Member.objects, Merchant.objects)):
+        raise TOWN_NOT_SYNTHETIC()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +66,12 @@ class Organisation:
 
 
 def organisation(world: World, at: datetime) -> Organisation:
-    """Found headquarters, the region and its service centres, with the demo's staff."""
+    """Found headquarters, the region and its service centres, with the demo's staff.
+
+    Refuses: town_not_synthetic, unless headquarters are a town's already.
+    """
+    if not Unit.objects.filter(code="HQ", is_synthetic=True).exists():
+        check_synthetic()
     city = City.objects.select_related("province").get(code=CITY_CODE)
     place = {"province": city.province, "city": city, "is_synthetic": True}
     hq = org.found(kind="hq", code="HQ", name="联惠总部", parent=None, actor=ACTOR, at=at, is_synthetic=True)

@@ -12,11 +12,13 @@ from django.utils import timezone
 
 from alliance import access
 from alliance.models import Approval, Event, User
+from alliance.refusals import Refused
 from members.models import Member
 from merchants.models import Merchant, Outlet, TopUp
 from points import verify
 from points.models import Account, BankLine, Lot, Sale, Transfer
 from stores.models import Store
+from tests.factories import members, shops
 from town.building import build
 from town.world import SCALES, Scale, cast
 
@@ -83,3 +85,20 @@ def test_it_works(capsys: pytest.CaptureFixture[str]) -> None:
     assert closed_on is not None
     assert closed_on >= (now + timedelta(hours=8)).date()
     assert [check.name for check in verify.checks() if check.differences] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("real", ["member", "merchant", "unit"])
+def test_a_real_installation_gets_no_demo_logins(real: str) -> None:
+    if real == "member":
+        members.member()
+    elif real == "merchant":
+        shops.shop()
+    else:
+        shops.centre()
+    users = User.objects.count()
+    with pytest.raises(Refused) as refused:
+        build("small", 7, quiet, quiet)
+    assert refused.value.code == "town_not_synthetic"
+    assert User.objects.count() == users
+    assert not Event.objects.of("town").exists()
