@@ -33,13 +33,13 @@ def started(state: State, epoch: int = 0) -> Iterator[Environment]:
     """Start what is not given by URL; the caller holds the state's lock. Stops broker first, database last."""
     env = base_environment(state)
     with contextlib.ExitStack() as stack:
-        children = []
+        marks = {}
         if not given():
             cluster = own_cluster(state, epoch)
             stack.callback(cluster.stop)
             cluster.start()
             assert cluster.child is not None
-            children.append(cluster.child.mark)
+            marks["postgres"] = cluster.child.mark
             env["DATABASE_URL"] = cluster.url(postgres.APPLICATION)
             env["DATABASE_OWNER_URL"] = cluster.url(postgres.OWNER)
         if not env.get("REDIS_URL"):
@@ -47,9 +47,9 @@ def started(state: State, epoch: int = 0) -> Iterator[Environment]:
             stack.callback(broker.stop)
             broker.start()
             assert broker.child is not None
-            children.append(broker.child.mark)
+            marks["valkey"] = broker.child.mark
             env["REDIS_URL"] = broker.url()
-        state.tell(children=children, urls={name: env[name] for name in URLS if name in env})
+        state.tell(children=marks, urls={name: env[name] for name in URLS if name in env})
         yield env
 
 
@@ -72,14 +72,14 @@ def borrowed_or_started(state: State) -> Iterator[Environment]:
 
 
 @contextlib.contextmanager
-def throw_away(durable: bool = False) -> Iterator[Environment]:
+def throw_away() -> Iterator[Environment]:
     """Start a database and a broker in a new folder, and leave nothing of them behind."""
     folder = Path(tempfile.mkdtemp(prefix="lianhui-"))
     state = State(folder)
     try:
         state.prepare()
-        settings = postgres.DURABLE if durable else postgres.THROW_AWAY
-        cluster = Cluster(folder / "postgres", state.socket_folder("postgres"), state.logs / "postgres.log", settings)
+        sockets, log = state.socket_folder("postgres"), state.logs / "postgres.log"
+        cluster = Cluster(folder / "postgres", sockets, log, postgres.THROW_AWAY)
         broker = Broker(state.socket_folder("valkey"), state.logs / "valkey.log")
         with contextlib.ExitStack() as stack:
             stack.callback(cluster.stop)

@@ -93,7 +93,7 @@ class State:
 
     def _outlast_predecessor(self) -> None:
         """Wait for the children of a launcher that was killed: they end by themselves, in their own time."""
-        left = process.wait_gone(self.running_as_told().get("children", []), 20)
+        left = process.wait_gone(list(self.running_as_told().get("children", {}).values()), 20)
         for mark in left:
             step(f"Ending process {mark}, left by a killed launcher …", f"正在结束遗留进程 {mark} …")
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -46,11 +46,15 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def tail(self) -> str:
-        """The last lines of the log, for a person who must find out what went wrong."""
-        try:
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-        except OSError:
-            return ""
+        return tail(self.log)
+
+
+def tail(log: Path) -> str:
+    """Return the last lines of a log, for a person who must find out what went wrong."""
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+    except OSError:
+        return ""
 
 
 def spawn(

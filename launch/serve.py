@@ -38,7 +38,7 @@ def serve(words: list[str]) -> int:
                     wait_until_answered(address, children[0])
                     start_tasks(state, env, children)
                     announce(address, env)
-                    watch(children)
+                    watch(state, children)
                 finally:
                     if children:
                         step("Stopping …", "正在停止 …")
@@ -110,8 +110,8 @@ def start_tasks(state: State, env: Mapping[str, str], children: list[Child]) -> 
 
 def _tell(state: State, children: list[Child]) -> None:
     """Write down which processes a killed launcher would leave ending."""
-    told = state.running_as_told().get("children", [])
-    state.tell(children=[*told, *(child.mark for child in children if child.mark not in told)])
+    told = state.running_as_told().get("children", {})
+    state.tell(children={**told, **{child.name: child.mark for child in children}})
 
 
 def wait_until_answered(address: str, web: Child) -> None:
@@ -138,13 +138,19 @@ def announce(address: str, env: Mapping[str, str]) -> None:
         django.run(env, "demo_logins", "--address", address)
 
 
-def watch(children: list[Child]) -> None:
-    """Sleep until a signal, or until one of the children ends."""
+def watch(state: State, children: list[Child]) -> None:
+    """Sleep until a signal, or until one of the processes ends: all stop together and start together."""
+    marks: dict[str, str] = state.running_as_told()["children"]
+    beneath = {name: mark for name, mark in marks.items() if mark and name in ("postgres", "valkey")}
     while True:
         for child in children:
             status = child.process.poll()
             if status is not None:
                 raise Refused("child_ended", name=child.name, status=status, log=child.log, tail=child.tail())
+        for name, mark in beneath.items():
+            if process.wait_gone([mark], 0) == []:
+                log = state.logs / f"{name}.log"
+                raise Refused("child_ended", name=name, status="?", log=log, tail=process.tail(log))
         time.sleep(0.5)
 
 
