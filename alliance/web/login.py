@@ -73,7 +73,7 @@ class CodeForm(forms.Form):
                 "inputmode": "numeric",
                 "autofocus": True,
                 "data-otp": "6",
-                "class": "otp",
+                "class": "one-time",
             }
         ),
     )
