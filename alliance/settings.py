@@ -286,6 +286,7 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "LANGUAGES": {"action": "alliance.admin.site.language_switch"},
     "STYLES": ["alliance.admin.site.stylesheet"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "alliance.admin.site.favicon"}],
     "SIDEBAR": {
         "show_search": True,
         "command_search": True,

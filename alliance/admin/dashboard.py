@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance import access, metrics, panels
 from alliance.metrics import Metric, Scope, Value
 from alliance.models import User
-from alliance.templatetags.lianhui import MINUS, thousands, yuan
+from alliance.templatetags.lianhui import thousands, yuan
 
 # Tiles in this order; whatever else is registered follows.
 FIRST = (
@@ -47,8 +47,7 @@ class Tile:
     metric: Metric
     shown: str
     small: str
-    delta: str
-    direction: str
+    before: str
     url: str
     is_alarming: bool
 
@@ -84,14 +83,13 @@ def _mine(is_top: bool) -> list[Metric]:
 
 def _tile(metric: Metric, value: Value) -> Tile:
     shown, small = _shown(metric.unit, value.value)
-    delta, direction = _delta(metric.unit, value)
     url = ""
     if metric.url:
         try:
             url = reverse(metric.url) + (f"?{metric.query}" if metric.query else "")
         except NoReverseMatch:
             url = ""
-    return Tile(metric, shown, small, delta, direction, url, metric.code in ALARMING and bool(value.value))
+    return Tile(metric, shown, small, _before(metric.unit, value), url, metric.code in ALARMING and bool(value.value))
 
 
 def _shown(unit: str, value: float | int | None) -> tuple[str, str]:
@@ -111,17 +109,13 @@ def _shown(unit: str, value: float | int | None) -> tuple[str, str]:
             return thousands(int(value)), ""
 
 
-def _delta(unit: str, value: Value) -> tuple[str, str]:
-    """Return the change against the whole day before: words and direction."""
-    if value.value is None or value.before is None:
-        return "", ""
-    change = value.value - value.before
-    words = yuan(int(abs(change))) if unit == "fen" else thousands(int(abs(change)))
-    sign = "+" if change > 0 else MINUS if change < 0 else "±"
-    # Translators: 昨日全天 …
-    return str(_("%(change)s against all of yesterday") % {"change": f"{sign}{words}"}), (
-        "up" if change > 0 else "down" if change < 0 else ""
-    )
+def _before(unit: str, value: Value) -> str:
+    """Return the whole day before, to compare with; a day that is not over is neither up nor down."""
+    if value.before is None:
+        return ""
+    shown = yuan(int(value.before)) if unit == "fen" else thousands(int(value.before))
+    # Translators: 昨日全天 %(value)s
+    return str(_("%(value)s in all of yesterday") % {"value": shown})
 
 
 def _panels(user: User, at: datetime, scope: Scope, is_top: bool) -> list[dict[str, Any]]:
@@ -175,6 +169,7 @@ def _chart(title: Any, unit: str, lines: list[tuple[Sequence[tuple[Any, Any]], A
             "backgroundColor": COLOURS[tone],
             "borderRadius": 3,
             "maxBarThickness": 18,
+            "grouped": True,
             "displayYAxis": True,
             "maxTicksXLimit": 10,
         }

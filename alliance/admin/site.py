@@ -86,6 +86,10 @@ def environment(request: HttpRequest) -> list[str] | None:
     return [_("Demo"), "warning"] if settings.LIANHUI_DEMO else None
 
 
+def favicon(request: HttpRequest) -> str:
+    return static("img/logo.svg")
+
+
 def stylesheet(request: HttpRequest) -> str:
     return static("console/console.css")
 

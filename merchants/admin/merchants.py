@@ -109,7 +109,7 @@ class OutletForm(ActForm):
 
 
 class StaffForm(ActForm):
-    phone = forms.CharField(label=_("Phone"), max_length=20)
+    phone = forms.CharField(label=_("Phone number"), max_length=20)
     role = forms.ChoiceField(label=_("Role"), choices=Staff.Role.choices)
     outlet = forms.ModelChoiceField(
         Outlet.objects.none(), label=_("Outlet"), required=False, empty_label=_("All outlets")
@@ -308,7 +308,7 @@ class MerchantAdmin(ScopedAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj:
-            return self.fields
+            return self.fields if obj.state == Merchant.State.DRAFT else self.fields[:-1]
         return (("name", "short_name"), ("kind", "trade", "centre"), ("credit_code", "contact_phone"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

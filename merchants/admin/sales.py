@@ -11,6 +11,7 @@ from unfold.decorators import display
 
 from alliance import access
 from alliance.admin.drawing import labelled
+from alliance.admin.wording import acting
 from alliance.models import Unit, User
 from alliance.templatetags.lianhui import bps, yuan
 from merchants.models import Outlet
@@ -47,7 +48,7 @@ class SaleAdmin(NewestAdmin):
         ("shown_given", "shown_rest"),
         ("shown_spent", "shown_fee"),
         ("event_at", "booked_at", "booked_on"),
-        ("actor", "reference", "reason"),
+        ("shown_actor", "reference", "reason"),
         ("shown_wallet", "shown_journal", "shown_reverses"),
     )
     readonly_fields = (
@@ -66,7 +67,9 @@ class SaleAdmin(NewestAdmin):
         "shown_wallet",
         "shown_journal",
         "shown_reverses",
+        "shown_actor",
     )
+    shown_actor = acting("actor", _("actor"))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request)
@@ -103,7 +106,7 @@ class SaleAdmin(NewestAdmin):
         shop: Outlet | None = getattr(sale, "shop", None) or (
             Outlet.objects.select_related("merchant").filter(pk=sale.outlet_id).first()
         )
-        return links.link("merchants_outlet", sale.outlet_id, f"{shop.merchant} · {shop}" if shop else "?")
+        return links.link("merchants_outlet", sale.outlet_id, _name(shop) if shop else "?")
 
     # Translators: 账单金额
     @display(description=_("bill"))
@@ -156,3 +159,9 @@ class SaleAdmin(NewestAdmin):
     @display(description=_("reverses"))
     def shown_reverses(self, sale: Sale) -> str:
         return links.link("points_sale", sale.reverses_id, f"S{sale.reverses_id}")
+
+
+def _name(shop: Outlet) -> str:
+    """Return the outlet's name, with the merchant's in front unless it says so already."""
+    merchant = str(shop.merchant)
+    return shop.name if shop.name.startswith(merchant) else f"{merchant} · {shop.name}"
