@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 
+from django.db import transaction
 from django.utils import timezone
 
 from alliance import events
 from alliance.calc.worktime import day_start, quarter_end, shanghai_day
 from alliance.models import Event
 from merchants import topups
+from merchants.models import Merchant
 from points import partitions
 from points.models import Account
 from town import founding, life, money
@@ -96,11 +98,12 @@ def _build_layer(world: World, layer: Layer, now: datetime, say: Say, live: Call
     if layer.name == "small":
         _pilot(q, dates)
     _past(q, dates, now, live)
-    if layer.name == "small":
-        _last_customers(q, now)
-        _open_questions(q, organised, now)
-        founding.pin(now)
-    events.record("town.built", f"town.layer:{layer.name}", ACTOR, timezone.now(), {"scale": layer.name})
+    with transaction.atomic():
+        if layer.name == "small":
+            _last_customers(q, now)
+            _open_questions(q, organised, now)
+            founding.pin(now)
+        events.record("town.built", f"town.layer:{layer.name}", ACTOR, timezone.now(), {"scale": layer.name})
     say(f"The {layer.name} town is built.")
 
 
@@ -109,7 +112,9 @@ def _quarter(
 ) -> tuple[Quarter, Organisation]:
     """Found what is missing of the layers, through the verbs, and return them as people and shops that meet."""
     dates_of = {layer.name: _dates(layer, now) for layer in layers}
-    merchants, wallets, joined_at = {}, [], []
+    merchants: dict[str, Merchant] = {}
+    wallets: list[int] = []
+    joined_at: list[datetime] = []
     founded = _at(dates_of[layers[0].name].founded, 9)
     organised = founding.organisation(world, founded)
     for layer in layers:
@@ -158,39 +163,41 @@ def _pilot(q: Quarter, dates: Dates) -> None:
 def _past(q: Quarter, dates: Dates, now: datetime, live: Callable[[str], None]) -> None:
     """Live the weeks before today and today until now. One float is let run low, another one dry."""
     q.daily_rebate = {i: total // 14 for i, total in life.estimate(q, _days(dates.lived, 14)).items()}
-    low, dry = _special(q)
+    special = _special(q)
     total = (dates.today - dates.lived).days
+    begun = life.lived_until(q.names)
     for n in range(total + 1):
         on = dates.lived + timedelta(days=n)
-        if on == dates.lived or on.weekday() == 0:
-            life.fund(q, _at(on, 0) - timedelta(hours=7), without={low, dry})
-        if low is not None and dry is not None and n in (0, total - 7):
-            _keep_low(q, low, dry, on, dates, is_first=n == 0)
+        if begun is not None and begun > _at(on, 24):
+            continue
+        if n == 0 or on.weekday() == 0:
+            life.fund(q, _at(on, 0) - timedelta(hours=7), without=special)
+        if special and n in (0, total - 7):
+            _keep_low(q, special, on, dates, is_first=n == 0)
         life.live(q, on, now)
         if n < total:
             life.night(q, on, is_last=n == total - 1)
         live(f"lived {n:3d} of {total} days")
 
 
-def _special(q: Quarter) -> tuple[int | None, int | None]:
-    """Return the shop whose float is nearly empty today, and the one whose float has just run out."""
+def _special(q: Quarter) -> list[int]:
+    """Return the shop whose float is nearly empty today and the one whose float has just run out, if there are such."""
     keys = [shop.key for shop in q.town.shops]
-    if cast.FRUIT not in keys:
-        return None, None
-    return keys.index(cast.FRUIT), keys.index("small-0")
+    return [keys.index(cast.FRUIT), keys.index("small-0")] if cast.FRUIT in keys else []
 
 
-def _keep_low(q: Quarter, low: int, dry: int, on: date, dates: Dates, *, is_first: bool) -> None:
+def _keep_low(q: Quarter, special: list[int], on: date, dates: Dates, *, is_first: bool) -> None:
     """Top two floats up for just what is to come: one until the day after tomorrow, one until yesterday."""
-    last = dates.today - timedelta(days=7) if is_first else dates.today + timedelta(days=2)
-    needed = life.estimate(q, _days(on, (last - on).days))
+    low, dry = special
     have = dict(Account.objects.filter(pk__in=q.floats).values_list("pk", "balance"))
-    lacking = needed[low] - have.get(q.merchants[low].float_id or 0, 0)
-    if is_first or lacking > 10_000:
-        life.top_up(q, low, lacking + (20_000 if is_first else 0), _at(on, 0) - timedelta(hours=6))
+    last = dates.today - timedelta(days=7) if is_first else dates.today + timedelta(days=2)
+    wanted = {low: life.estimate(q, _days(on, (last - on).days))[low] + (20_000 if is_first else 0)}
     if is_first:
-        total = life.estimate(q, _days(on, (dates.today - on).days - 1))[dry]
-        life.top_up(q, dry, total, _at(on, 0) - timedelta(hours=6))
+        wanted[dry] = life.estimate(q, _days(on, (dates.today - on).days - 1))[dry]
+    for i, amount in wanted.items():
+        lacking = amount - have.get(q.merchants[i].float_id or 0, 0)
+        if lacking > 10_000:
+            life.top_up(q, i, lacking, _at(on, 0) - timedelta(hours=6))
 
 
 def _last_customers(q: Quarter, now: datetime) -> None:

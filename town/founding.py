@@ -88,7 +88,7 @@ def organisation(world: World, at: datetime) -> Organisation:
 @transaction.atomic
 def console_staff(people: Iterable[cast.NamedStaff], units: dict[str, Unit], at: datetime) -> dict[str, User]:
     """Give each person a user with the demo's password and authenticator, and a post."""
-    users = {user.email: user for user in User.objects.filter(email__in=[person.email for person in people])}
+    users = {user.email or "": user for user in User.objects.filter(email__in=[person.email for person in people])}
     password = ""
     for person in people:
         if person.email not in users:

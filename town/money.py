@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from alliance import approvals
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
@@ -20,6 +22,7 @@ BANK, ACCOUNT = "演示银行（模拟）", "6200-0000-0001"
 ACTOR = Actor.system("town")
 
 
+@transaction.atomic
 def top_up(*, merchant: Merchant, amount_fen: int, organised: Organisation, at: datetime, serial: str) -> None:
     """Bring an amount into a merchant's float at a time in the past, once per serial."""
     line = receive(amount_fen, merchant.short_name, merchant.payment_reference, serial, at)

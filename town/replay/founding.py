@@ -167,7 +167,7 @@ def households(numbers: Iterable[str], at: datetime) -> None:
 def wallets() -> dict[str, int]:
     """Return the wallet of each enrolled household."""
     rows = Member.objects.filter(user__phone__startswith=_PHONES).values_list("user__phone", "wallet_id")
-    return {str(int(phone.removeprefix(_PHONES))): wallet for phone, wallet in rows}
+    return {str(int((phone or "").removeprefix(_PHONES))): wallet for phone, wallet in rows}
 
 
 def tills() -> dict[str, feeds.Till]:
@@ -189,6 +189,5 @@ def _code(store: str) -> str:
 
 def floats() -> list[int]:
     """Return the floats of the replayed merchants."""
-    return list(
-        Merchant.objects.filter(outlets__store__code__startswith="CJ-").values_list("float_id", flat=True).distinct()
-    )
+    merchants = Merchant.objects.filter(outlets__store__code__startswith="CJ-").distinct().order_by("pk")
+    return [merchant.float_id for merchant in merchants if merchant.float_id is not None]

@@ -15,6 +15,7 @@ from alliance.actors import Actor
 from stores import feeds
 from stores.calc import baskets as calc
 from stores.calc.baskets import Screened
+from stores.feeds import refusals
 from stores.models import FeedLane, FeedRun, Product
 from town.replay import founding, source
 from town.replay.options import Options
@@ -35,7 +36,7 @@ def work(*, run_id: int, number: int, lanes: int, words: dict[str, Any], orphane
     products, excluded = catalogue()
     found = source.find()
     if found is None:
-        raise source.refusals.SOURCE_MISSING(packages=" ".join(source.PACKAGES))
+        raise refusals.SOURCE_MISSING(packages=" ".join(source.PACKAGES))
     options = Options(
         households=words["households"],
         first=date.fromisoformat(words["from"]) if words["from"] else None,

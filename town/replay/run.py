@@ -116,7 +116,7 @@ def _book(run: FeedRun, options: Options, live: Callable[[str], None]) -> None:
     try:
         for number in numbers:
             words = (run.pk, number, len(numbers), os.getpid(), options.scope)
-            process = spawn.Process(target=worker.main, args=words, name=f"replay lane {number}")
+            process: BaseProcess = spawn.Process(target=worker.main, args=words, name=f"replay lane {number}")
             process.start()
             processes.append(process)
         start, begun = time.monotonic(), _settled(run)
