@@ -159,6 +159,8 @@ def test_without_a_connection_there_is_the_own_home_and_after_signing_out_nothin
     page.goto("/me/")
     page.locator("form[data-sign-out] button").click()
     page.wait_for_url("**/login/")
+    # Signing out cleared everything, the worker too; it comes back with the next page.
+    page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
     context.set_offline(True)
     page.goto("/")
     expect(page.locator("[data-offline-page]")).to_be_visible()
