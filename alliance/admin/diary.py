@@ -14,6 +14,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from alliance.actors import Actor
+from alliance.admin import wording
 from alliance.admin.scoped import FrozenAdmin
 from alliance.models import Event, User
 
@@ -24,22 +25,22 @@ def link_to(subject: str) -> str:
     try:
         url = reverse(f"admin:{label.replace('.', '_')}_change", args=(pk,))
     except NoReverseMatch:
-        return subject
-    return format_html('<a class="console-link" href="{}">{}</a>', url, subject)
+        return wording.subject(subject)
+    return format_html('<a class="console-link" href="{}">{}</a>', url, wording.subject(subject))
 
 
 @admin.register(Event)
 class EventAdmin(FrozenAdmin):
     view_permission = "diary.view"
-    list_display = ("at", "verb", "shown_subject", "shown_actor", "shown_facts")
-    list_display_links = ("verb",)
+    list_display = ("at", "shown_verb", "shown_subject", "shown_actor", "shown_facts")
+    list_display_links = ("shown_verb",)
     list_filter = (("at", RangeDateTimeFilter),)
     search_fields = ("verb",)
     # Translators: 动作，如 merchant.go_live；对象，如 merchants.merchant:12；或人，如 user:3
     search_help_text = _("A verb (merchant.go_live), a subject (merchants.merchant:12) or an actor (user:3)")
     ordering = ("-id",)
-    fields = ("at", "verb", "shown_subject", "shown_actor", "unit", "facts")
-    readonly_fields = ("shown_subject", "shown_actor")
+    fields = ("at", "shown_verb", "shown_subject", "shown_actor", "unit", "verb", "subject", "actor", "facts")
+    readonly_fields = ("shown_verb", "shown_subject", "shown_actor")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("unit")
@@ -51,13 +52,20 @@ class EventAdmin(FrozenAdmin):
             found |= Q(verb__startswith=words)
         return queryset.filter(found), False
 
-    @display(description=_("subject"))
+    # Translators: 事项
+    @display(description=_("what"), ordering="verb")
+    def shown_verb(self, event: Event) -> str:
+        return wording.verb(event.verb)
+
+    # Translators: 涉及
+    @display(description=_("what it is about"))
     def shown_subject(self, event: Event) -> str:
         return link_to(event.subject)
 
-    @display(description=_("actor"))
+    # Translators: 操作人
+    @display(description=_("who"))
     def shown_actor(self, event: Event) -> str:
-        return getattr(event, "actor_name", None) or event.actor
+        return getattr(event, "actor_name", None) or wording.actor(event.actor)
 
     @display(description=_("facts"))
     def shown_facts(self, event: Event) -> str:

@@ -15,6 +15,7 @@ from alliance import jobs
 from alliance.admin.acts import Act
 from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, actor_of, now
+from alliance.admin.wording import acting
 from alliance.models import Job
 
 
@@ -27,7 +28,7 @@ def _restart(request: HttpRequest, job: Job, data: dict[str, Any]) -> str:
 class JobAdmin(FrozenAdmin):
     scope = "headquarters"
     view_permission = "job.view"
-    list_display = ("kind", "shown_state", "shown_progress", "note", "started_at", "shown_took", "actor")
+    list_display = ("kind", "shown_state", "shown_progress", "note", "started_at", "shown_took", "shown_actor")
     list_filter = ("state", "kind")
     ordering = ("-started_at", "-pk")
     fields = (
@@ -35,11 +36,12 @@ class JobAdmin(FrozenAdmin):
         ("shown_state", "shown_progress"),
         "note",
         ("started_at", "heartbeat_at", "ended_at"),
-        "actor",
+        "shown_actor",
         "params",
         "result",
     )
-    readonly_fields = ("shown_state", "shown_progress")
+    readonly_fields = ("shown_state", "shown_progress", "shown_actor")
+    shown_actor = acting("actor", _("actor"))
     acts = (
         Act(
             name="restart",

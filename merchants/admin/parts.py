@@ -13,6 +13,7 @@ from unfold.decorators import display
 from alliance.admin.acts import Act
 from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, ScopedRelatedFilter, actor_of, now
+from alliance.admin.wording import acting
 from alliance.models import Unit
 from alliance.templatetags.lianhui import bps, yuan
 from merchants import keys, onboarding, staff, topups
@@ -54,7 +55,7 @@ class AgreementAdmin(PartAdmin):
         ("shown_spend_fee", "shown_share"),
         ("matures_days", "holdback_days"),
         ("starts_on", "ends_on"),
-        ("signed_at", "signed_by"),
+        ("signed_at", "shown_signed_by"),
     )
     readonly_fields = (
         "shown_rate",
@@ -65,7 +66,9 @@ class AgreementAdmin(PartAdmin):
         "shown_buffer",
         "shown_spend_fee",
         "shown_share",
+        "shown_signed_by",
     )
+    shown_signed_by = acting("signed_by", _("signed by"))
 
     @display(description=_("rebate"), ordering="rate_bps")
     def shown_rate(self, row: Agreement) -> str:
@@ -203,9 +206,11 @@ class ApiKeyAdmin(PartAdmin):
         ("name", "prefix", "is_test"),
         ("merchant", "outlet"),
         "scopes",
-        ("created_at", "created_by"),
+        ("created_at", "shown_created_by"),
         ("last_used_at", "revoked_at"),
     )
+    readonly_fields = ("shown_created_by",)
+    shown_created_by = acting("created_by", _("created by"))
     acts = (
         Act(
             name="revoke",
@@ -228,7 +233,7 @@ def _withdraw(request: HttpRequest, topup: TopUp, data: dict[str, Any]) -> str:
 
 @admin.register(TopUp)
 class TopUpAdmin(PartAdmin):
-    list_display = ("merchant", "shown_amount", "shown_state", "asked_at", "asked_by", "bank_line", "booked_at")
+    list_display = ("merchant", "shown_amount", "shown_state", "asked_at", "shown_asked_by", "bank_line", "booked_at")
     list_display_links = ("merchant", "shown_amount")
     list_select_related = ("merchant", "bank_line")
     list_filter = ("state",)
@@ -236,10 +241,11 @@ class TopUpAdmin(PartAdmin):
     ordering = ("-asked_at", "-pk")
     fields = (
         ("merchant", "shown_amount", "shown_state"),
-        ("asked_at", "asked_by"),
+        ("asked_at", "shown_asked_by"),
         ("bank_line", "approval", "booked_at"),
     )
-    readonly_fields = ("shown_amount", "shown_state")
+    readonly_fields = ("shown_amount", "shown_state", "shown_asked_by")
+    shown_asked_by = acting("asked_by", _("asked by"))
     acts = (
         Act(
             name="withdraw",

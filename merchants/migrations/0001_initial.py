@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
                 ("lng", models.FloatField(verbose_name="longitude")),
                 ("lat", models.FloatField(verbose_name="latitude")),
                 ("hours", models.CharField(blank=True, max_length=120, verbose_name="opening hours")),
-                ("phone", models.CharField(blank=True, max_length=20, verbose_name="phone")),
+                ("phone", models.CharField(blank=True, max_length=20, verbose_name="contact phone")),
                 ("centre_account_id", models.BigIntegerField(editable=False)),
                 (
                     "state",

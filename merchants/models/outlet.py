@@ -15,6 +15,7 @@ from merchants.calc import references
 if TYPE_CHECKING:
     from alliance.models import User
     from merchants.models.key import ApiKey
+    from points.models import Terms
 
 
 class Point(Func):
@@ -77,7 +78,7 @@ class Outlet(models.Model):
     lat = models.FloatField(_("latitude"))
     # "10:00-22:00", or by weekday "1-5 10:00-22:00; 6-7 09:00-23:00" (merchants.calc.hours).
     hours = models.CharField(_("opening hours"), max_length=120, blank=True)
-    phone = models.CharField(_("phone"), max_length=20, blank=True)
+    phone = models.CharField(_("contact phone"), max_length=20, blank=True)
     centre = models.ForeignKey(
         "alliance.Unit", models.PROTECT, related_name="outlets", verbose_name=_("service centre")
     )
@@ -89,6 +90,8 @@ class Outlet(models.Model):
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
 
     objects = OutletQuerySet.as_manager()
+    # The terms in force, where they were read together with the outlet (merchants.tills.desk_for).
+    terms_now: Terms | None = None
 
     class Meta:
         verbose_name = _("outlet")

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from alliance.calc.money import yuan
+
 if TYPE_CHECKING:
     from alliance.models import User
 
@@ -72,4 +74,4 @@ class TopUp(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.merchant} {self.amount_fen}"
+        return f"{self.merchant} ¥{yuan(self.amount_fen)}"

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from alliance.admin.drawing import labelled
+from alliance.admin.wording import acting
 from points.admin import links
 from points.admin.newest import NewestAdmin
 from points.models import Account, Journal, Sale, Transfer
@@ -67,6 +68,7 @@ def legs_of(transfers: list[Transfer]) -> list[Leg]:
 class HistoryAdmin(NewestAdmin):
     scope = "headquarters"
     view_permission = "book.view"
+    shown_actor = acting("actor", _("actor"))
 
     @labelled(description=_("kind"), ordering="kind", tones=KIND_COLOURS)
     def shown_kind(self, row: Any) -> tuple[int, str]:
@@ -97,14 +99,14 @@ class JournalAdmin(HistoryAdmin):
         "event_at",
         "booked_at",
         "booked_on",
-        "actor",
+        "shown_actor",
     )
     fields = (
         ("shown_kind", "shown_wallet", "shown_outlet"),
         ("event_at", "booked_at", "booked_on"),
-        ("actor", "shown_reverses"),
+        ("shown_actor", "shown_reverses"),
     )
-    readonly_fields = ("shown_kind", "shown_wallet", "shown_outlet", "shown_reverses")
+    readonly_fields = ("shown_kind", "shown_wallet", "shown_outlet", "shown_reverses", "shown_actor")
     change_form_outer_after_template = "admin/book/journal.html"
 
     def quick_search(self, request: HttpRequest, words: str) -> Any:
@@ -148,7 +150,7 @@ class TransferAdmin(HistoryAdmin):
         ("shown_debit", "shown_credit", "shown_rest"),
         ("matures_on", "expires_on", "due_on"),
         ("event_at", "booked_at", "booked_on"),
-        ("actor", "shown_outlet", "shown_reverses"),
+        ("shown_actor", "shown_outlet", "shown_reverses"),
     )
     readonly_fields = (
         "shown_journal",
@@ -160,6 +162,7 @@ class TransferAdmin(HistoryAdmin):
         "shown_rest",
         "shown_outlet",
         "shown_reverses",
+        "shown_actor",
     )
 
     @display(description=_("journal"))

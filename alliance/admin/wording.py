@@ -1,0 +1,120 @@
+"""The diary in words: what was done, to what, by whom.
+
+Stored are codes that never change (docs/events.md): verbs "merchant.go_live", subjects "merchants.merchant:12", actors
+"user:12". Verbs of upper floors stand here as strings, so that nothing of them is imported; a code without words is
+shown as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.apps import apps
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from alliance.actors import Actor
+
+VERBS: dict[str, Promise] = {
+    "agreement.signed": gettext_lazy("agreement signed"),
+    "approval.approved": gettext_lazy("approved by a second person"),
+    "approval.asked": gettext_lazy("asked for a second person"),
+    "approval.refused": gettext_lazy("refused by a second person"),
+    "approval.withdrawn": gettext_lazy("question taken back"),
+    "calendar.day_declared": gettext_lazy("exceptional day declared"),
+    "consent.given": gettext_lazy("agreed to a text"),
+    "consent.withdrawn": gettext_lazy("took an agreement back"),
+    "console.second_factor_enrolled": gettext_lazy("authenticator app bound"),
+    "console.second_factor_reset": gettext_lazy("authenticator app unbound"),
+    "console.signed_in": gettext_lazy("signed in to the console"),
+    "feed.begun": gettext_lazy("till feed begun"),
+    "feed.finished": gettext_lazy("till feed finished"),
+    "job.restarted": gettext_lazy("job run again"),
+    "key.created": gettext_lazy("API key made"),
+    "key.revoked": gettext_lazy("API key revoked"),
+    "key.rotated": gettext_lazy("API key rotated"),
+    "member.joined": gettext_lazy("became a member"),
+    "members.imported": gettext_lazy("members taken over"),
+    "merchant.go_live": gettext_lazy("merchant went live"),
+    "merchant.leave": gettext_lazy("merchant left the alliance"),
+    "merchant.opened": gettext_lazy("merchant entered"),
+    "merchant.pause": gettext_lazy("merchant paused"),
+    "merchant.resume": gettext_lazy("merchant resumed"),
+    "outlet.closed": gettext_lazy("outlet closed"),
+    "outlet.opened": gettext_lazy("outlet opened"),
+    "post.appointed": gettext_lazy("appointed to a post"),
+    "post.relieved": gettext_lazy("relieved of a post"),
+    "staff.appointed": gettext_lazy("appointed at a merchant"),
+    "staff.dismissed": gettext_lazy("dismissed by a merchant"),
+    "topup.announced": gettext_lazy("top-up announced"),
+    "topup.withdrawn": gettext_lazy("announcement of a top-up taken back"),
+    "town.begun": gettext_lazy("synthetic town begun"),
+    "town.built": gettext_lazy("synthetic town complete"),
+    "town.lived": gettext_lazy("a day in the synthetic town"),
+    "town.seeded": gettext_lazy("people and shops of the synthetic town stand"),
+    "trade.added": gettext_lazy("trade added"),
+    "trade.changed": gettext_lazy("trade changed"),
+    "unit.founded": gettext_lazy("unit founded"),
+    "user.closed": gettext_lazy("account closed"),
+    "user.contact_revealed": gettext_lazy("looked at a whole phone number or e-mail"),
+    "user.invited": gettext_lazy("console user made"),
+    "user.password_set": gettext_lazy("password set"),
+    "user.renamed": gettext_lazy("name changed"),
+    "user.reopened": gettext_lazy("account opened again"),
+    "user.signed_in": gettext_lazy("signed in by one-time code"),
+    "user.signed_out_elsewhere": gettext_lazy("signed out on other devices"),
+    "wallet.frozen": gettext_lazy("wallet frozen"),
+    "wallet.pin_set": gettext_lazy("PIN set"),
+    "wallet.tier_set": gettext_lazy("tier changed"),
+    "wallet.unfrozen": gettext_lazy("wallet unfrozen"),
+}
+# Those who act without a person, by the name behind "system:".
+CLOCKS: dict[str, Promise] = {
+    "close": gettext_lazy("daily close"),
+    "expire": gettext_lazy("expiry run"),
+    "replay": gettext_lazy("replay"),
+    "town": gettext_lazy("synthetic town"),
+}
+
+
+def verb(code: str) -> str:
+    """Say what was done: "merchant.go_live" → merchant went live."""
+    return str(VERBS.get(code, code))
+
+
+def subject(text: str) -> str:
+    """Say to what: "merchants.merchant:12" → merchant 12."""
+    label, _colon, number = text.partition(":")
+    try:
+        name = apps.get_model(label)._meta.verbose_name
+    except (LookupError, ValueError):
+        return text
+    # Translators: 商户12
+    return pgettext("subject", "%(name)s %(number)s") % {"name": name, "number": number}
+
+
+def actor(text: str) -> str:
+    """Say by whom: "user:12" → user 12, "system:close" → the system (daily close)."""
+    by = Actor.parse(text)
+    if by.kind.startswith("system:"):
+        name = by.kind.removeprefix("system:")
+        return _("the system (%(clock)s)") % {"clock": CLOCKS.get(name, name)}
+    match by.kind:
+        case "user":
+            return _("user %(number)s") % {"number": by.id}
+        case "key":
+            return _("API key %(number)s") % {"number": by.id}
+    return text
+
+
+def acting(field: str, description: Any) -> Callable[[Any, Any], str]:
+    """A column of an admin class: whoever stands in the field, in words."""
+
+    def shown(self: Any, row: Any) -> str:
+        return actor(getattr(row, field))
+
+    shown.short_description = description  # type: ignore[attr-defined]
+    shown.admin_order_field = field  # type: ignore[attr-defined]
+    return shown
