@@ -168,15 +168,27 @@ def _texts(path: Path) -> Iterator[Message]:
 
 
 def _texts_of_python(source: str) -> Iterator[Message]:
+    tree = ast.parse(source)
     lines = source.splitlines()
-    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    names = _names_of_gettext(tree)
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     for node in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if name in CALLS:
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = names.get(called, "")
+        if name:
             count, _ = CALLS[name]
             texts = [part.value for part in node.args[:count] if isinstance(part, ast.Constant)]
             if len(texts) == count and all(isinstance(text, str) for text in texts):
                 yield _message(name, [str(text) for text in texts], _notes_above(lines, node.args[0].lineno))
+
+
+def _names_of_gettext(tree: ast.AST) -> dict[str, str]:
+    """What a file calls them: `from django.utils.translation import gettext as _t`, or `translation.gettext`."""
+    names = {name: name for name in CALLS if name != "_"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation":
+            names |= {alias.asname or alias.name: alias.name for alias in node.names if alias.name in CALLS}
+    return names
 
 
 def _texts_of_template(source: str, origin: str) -> Iterator[Message]:

@@ -79,7 +79,7 @@ def test_the_note_before_a_text_is_its_own() -> None:
     template = '{# Translators: 保存 #}{% translate "Save" %} {% translate "Cancel" %}'
     save, cancel = catalogue._texts_of_template(template, "a.html")
     assert (save.notes, cancel.notes) == (["保存"], [])
-    python = 'a = _("x")\n# Translators: 备付金\nb = _(\n    "Float"\n)\n'
+    python = 'from django.utils.translation import gettext as _t\na = _t("x")\n# Translators: 备付金\nb = _t(\n    "Float"\n)\n'
     plain, noted = catalogue._texts_of_python(python)
     assert (plain.notes, noted.notes) == ([], ["备付金"])
 
