@@ -1,19 +1,13 @@
 """Where every address leads. Strings only: the ground knows the faces of the upper floors by name."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 
-_FACES = [
-    ("", "alliance.web.urls"),
-    ("", "members.web.urls"),
-    ("", "merchants.web.urls"),
-    ("api/v1/", "merchants.api.urls"),
-]
-
 urlpatterns = [
-    *(path(prefix, include(module)) for prefix, module in _FACES if find_spec(module)),
+    path("", include("alliance.web.urls")),
+    path("", include("members.web.urls")),
+    path("", include("merchants.web.urls")),
+    path("api/v1/", include("merchants.api.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -66,7 +67,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": _("Dashboard"),
         "posts": access.posts_of(user),
-        "tiles": [_tile(metric, value) for metric, value in values],
+        "tiles": [_tile(request, metric, value) for metric, value in values],
         "panels": _panels(user, at, scope, is_top),
         "charts": _charts({metric.code: (metric, value) for metric, value in values}, span),
         "span": span,
@@ -81,15 +82,22 @@ def _mine(is_top: bool) -> list[Metric]:
     return [known[code] for code in order if code in known and (is_top or not known[code].is_alliance_wide)]
 
 
-def _tile(metric: Metric, value: Value) -> Tile:
+def _tile(request: HttpRequest, metric: Metric, value: Value) -> Tile:
     shown, small = _shown(metric.unit, value.value)
-    url = ""
-    if metric.url:
-        try:
-            url = reverse(metric.url) + (f"?{metric.query}" if metric.query else "")
-        except NoReverseMatch:
-            url = ""
+    url = _list_of(request, metric)
     return Tile(metric, shown, small, _before(metric.unit, value), url, metric.code in ALARMING and bool(value.value))
+
+
+def _list_of(request: HttpRequest, metric: Metric) -> str:
+    """Return the address of the list behind a figure, if this reader may open it."""
+    address = _reversed(metric.url)
+    lists = {
+        reverse(f"admin:{entry.opts.app_label}_{entry.opts.model_name}_changelist"): entry
+        for entry in admin.site._registry.values()
+    }
+    if address not in lists or not lists[address].has_module_permission(request):
+        return ""
+    return f"{address}?{metric.query}" if metric.query else address
 
 
 def _shown(unit: str, value: float | int | None) -> tuple[str, str]:

@@ -61,12 +61,8 @@ _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Transfers"), "swap_horiz", "points.transfer"),
             # Translators: 账户
             (_("Accounts"), "account_tree", "points.account"),
-            # Translators: 批次
-            (_("Lots"), "layers", "points.lot"),
             # Translators: 条款
             (_("Terms"), "gavel", "points.terms"),
-            # Translators: 请求键
-            (_("Request keys"), "vpn_key", "points.key"),
         ],
     ),
     (

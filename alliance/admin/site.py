@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, update_wrapper
+from http import HTTPStatus
 from typing import Any
 
 from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
@@ -13,14 +14,17 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
-from alliance import sessions
+from alliance import events, sessions
 from alliance.access import public
+from alliance.actors import Actor
 from alliance.admin import door, search
+from alliance.models import User
 
 # Unfold's Alpine evaluates expressions and sets styles; nowhere but in the console.
 _LOOSER = csp_update({"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]})
@@ -72,6 +76,13 @@ class Console(UnfoldAdminSite):
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         sessions.leave(request)
         return super().logout(request, extra_context)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Change one's own password; the diary hears of it."""
+        response: HttpResponse = super().password_change(request, extra_context)
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND and isinstance(request.user, User):
+            events.record("user.password_set", request.user, Actor.user(request.user), timezone.now())
+        return response
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return search.results(self, request)

@@ -301,3 +301,21 @@ def test_agreements_are_signed_from_tomorrow_on(world: World) -> None:
     assert answer.status_code == 422
     assert Agreement.objects.filter(merchant=world.a.shop.merchant).count() == 1
     assert date(2026, 1, 1) == Agreement.objects.get(merchant=world.a.shop.merchant).starts_on
+
+
+def test_a_tile_leads_only_where_its_reader_may_go(world: World, as_finance: Client) -> None:
+    tiles = {one.metric.code: one.url for one in as_finance.get(reverse("admin:index")).context["tiles"]}
+    assert tiles["approvals_waiting"]
+    assert not tiles["members_total"]
+    assert all(as_finance.get(url).status_code == 200 for url in tiles.values() if url)
+
+
+def test_changing_ones_own_password_is_in_the_diary(world: World, as_finance: Client) -> None:
+    since = mark()
+    words = {
+        "old_password": staff.PASSWORD,
+        "new_password1": "another-long-one-99",
+        "new_password2": "another-long-one-99",
+    }
+    assert as_finance.post(reverse("admin:password_change"), words).status_code == 302
+    assert verbs(since) == ["user.password_set"]
