@@ -76,7 +76,7 @@ def sign(
         "holdback_days": holdback_days,
     }
     written = terms.write(
-        merchant=merchant,
+        merchant=merchant.book,
         version=version,
         valid_from=day_start(starts_on),
         valid_to=day_start(ends_on) if ends_on else None,

@@ -6,14 +6,15 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from alliance import events
 from alliance.actors import Actor
 from alliance.refusals import declare
-from merchants.models import ApiKey, Merchant, Outlet
+from merchants.models import ApiKey, Merchant, Outlet, rows
 from merchants.models.key import Scope
 from merchants.staff import OUTLET_OF_ANOTHER
 
@@ -100,10 +101,22 @@ def revoke(*, key: ApiKey, actor: Actor, at: datetime) -> None:
 
 def find(secret: str, at: datetime) -> ApiKey | None:
     """Return the key with this secret, with its merchant, if it has not ended."""
-    key = ApiKey.objects.select_related("merchant").filter(prefix=secret[:_PREFIX_LENGTH]).first()
-    if key is None or not secrets.compare_digest(bytes(key.digest), digest(secret)) or not key.is_active(at):
+    with connection.cursor() as cursor:
+        cursor.execute(_find(), [secret[:_PREFIX_LENGTH]])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    key = rows.instance(ApiKey, row[: rows.width(ApiKey)])
+    key.merchant = rows.instance(Merchant, row[rows.width(ApiKey) :])
+    if not secrets.compare_digest(bytes(key.digest), digest(secret)) or not key.is_active(at):
         return None
     return key
+
+
+@cache
+def _find() -> str:
+    return f"""SELECT {rows.columns(ApiKey, "k")}, {rows.columns(Merchant, "m")}
+      FROM merchants_apikey k JOIN merchants_merchant m ON m.id = k.merchant_id WHERE k.prefix = %s"""
 
 
 def touch(key: ApiKey, at: datetime) -> None:

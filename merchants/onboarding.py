@@ -189,7 +189,7 @@ def leave(*, merchant: Merchant, actor: Actor, at: datetime) -> None:
 
     Refuses: merchant_has_money, move_not_allowed.
     """
-    if accounts.holds_money([merchant.float_id, merchant.proceeds_id, merchant.fee_rest_id]):
+    if accounts.holds_money(merchant.book):
         raise HAS_MONEY()
     flows.move(LIFE, merchant, "leave", actor=actor, at=at)
     for outlet in Outlet.objects.open().filter(merchant=merchant).order_by("pk"):

@@ -30,6 +30,7 @@ class Filter:
     # A receipt number or the shop's own reference.
     words: str = ""
     amount_fen: int | None = None
+    until: datetime | None = None
 
     def rows(self) -> QuerySet[Sale]:
         """Return the sales in the filter, newest first."""
@@ -38,6 +39,8 @@ class Filter:
             booked_at__gte=day_start(self.from_on),
             booked_at__lt=day_bounds(self.to_on)[1],
         )
+        if self.until is not None:
+            rows = rows.filter(booked_at__lt=self.until)
         if self.kind == "sale":
             rows = rows.filter(kind=SALE)
         elif self.kind == "spend":

@@ -340,9 +340,10 @@ def _is_code(request: Request) -> bool:
 
 def _terms(outlet: Outlet, at: datetime) -> Terms:
     """Return what the merchant has agreed to at that time. Refuses: terms_missing."""
-    if outlet.merchant.float_id is None:
-        raise bills.TERMS_MISSING()
-    return terms.in_force(outlet.merchant.float_id, at)
+    known = outlet.terms_now
+    if known is not None and known.valid_from <= at and (known.valid_to is None or at < known.valid_to):
+        return known
+    return terms.in_force(outlet.merchant.book.float_id, at)
 
 
 def _draft(

@@ -7,6 +7,7 @@ again shows the code again.
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,15 +15,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core import signing
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from alliance.refusals import Refused, declare
 from merchants.calc import memberfield
-from merchants.models import Outlet, SpentToken
+from merchants.models import ApiKey, Outlet, SpentToken, rows
 from points import identify as book
 from points.identify import Found
-from points.models import Wallet
+from points.models import Account, Terms, Wallet
+from points.terms import know_rest
 
 MEMBER_UNCLEAR = declare(
     "member_unclear",
@@ -97,6 +99,34 @@ class Member:
             self.nonce,
         ]
         return PREFIX + _signer.sign_object(facts)
+
+
+def desk_for(key: ApiKey, outlet_id: int, at: datetime) -> Outlet | None:
+    """Return an outlet of the key's merchant, with the merchant and with the terms in force: all in one question."""
+    with connection.cursor() as cursor:
+        cursor.execute(_desk(), [at, at, outlet_id, key.merchant_id])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    first, last = rows.width(Outlet), rows.width(Outlet) + rows.width(Terms)
+    outlet = rows.instance(Outlet, row[:first])
+    outlet.merchant = key.merchant
+    if row[first] is not None:
+        outlet.terms_now = rows.instance(Terms, row[first:last])
+        if row[last] is not None:
+            know_rest(outlet.terms_now, outlet.centre_account_id, row[last])
+    return outlet
+
+
+@functools.cache
+def _desk() -> str:
+    return f"""SELECT {rows.columns(Outlet, "o")}, {rows.columns(Terms, "t")}, r.id
+      FROM merchants_outlet o JOIN merchants_merchant m ON m.id = o.merchant_id
+      LEFT JOIN points_terms t
+        ON t.float_id = m.float_id AND t.valid_from <= %s AND (t.valid_to IS NULL OR t.valid_to > %s)
+      LEFT JOIN points_account r
+        ON r.kind = {int(Account.Kind.REST)} AND r.terms_id = t.id AND r.centre_id = o.centre_account_id
+      WHERE o.id = %s AND o.merchant_id = %s"""
 
 
 def check_serving(outlet: Outlet) -> None:

@@ -109,10 +109,10 @@ def describe(approval: Approval) -> str:
 def book(approval: Approval, actor: Actor, at: datetime) -> TopUp:
     """Move the money from suspense into the merchant's float; runs in the transaction of the approval."""
     topup = TopUp.objects.select_for_update(of=("self",)).select_related("merchant", "bank_line").get(approval=approval)
-    line, float_id = topup.bank_line, topup.merchant.float_id
-    if line is None or float_id is None:
+    if topup.bank_line is None:
         raise ALREADY_MOVED()
-    funding.allot(bank_line=line, float_id=float_id, actor=actor, at=at, now=booking_time.get())
+    float_id = topup.merchant.book.float_id
+    funding.allot(bank_line=topup.bank_line, float_id=float_id, actor=actor, at=at, now=booking_time.get())
     topup.state, topup.booked_at = TopUp.State.BOOKED, at
     topup.save(update_fields=["state", "booked_at"])
     return topup

@@ -87,6 +87,11 @@ def rest_account(terms: Terms, centre_account_id: int) -> int:
     return known[centre_account_id]
 
 
+def know_rest(terms: Terms, centre_account_id: int, rest_id: int) -> None:
+    """Take note of a rest account that was read together with the terms, so that it is not looked up again."""
+    _rests(terms)[centre_account_id] = rest_id
+
+
 def _rests(terms: Terms) -> dict[int, int]:
     """Return what this instance has looked up so far: a batch asks once per terms and centre."""
     return terms.__dict__.setdefault("_rest_accounts", {})

@@ -6,6 +6,7 @@ import re
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema_serializer, inline_serializer
 from rest_framework import serializers
@@ -14,6 +15,7 @@ from rest_framework.views import APIView
 
 from alliance.actors import Actor
 from alliance.refusals import declare
+from merchants import tills
 from merchants.api import throttling
 from merchants.models import ApiKey, Outlet
 from merchants.staff import OUTLET_OF_ANOTHER
@@ -127,12 +129,11 @@ class MerchantView(APIView):
         number = number or self.key.outlet_id
         if number is None:
             raise OUTLET_MISSING()
-        outlet = Outlet.objects.filter(merchant=self.key.merchant_id, pk=number).first()
+        outlet = tills.desk_for(self.key, number, timezone.now())
         if outlet is None or (self.key.outlet_id and outlet.pk != self.key.outlet_id):
             raise OUTLET_OF_ANOTHER()
         if outlet.is_test != self.key.is_test:
             raise NO_TEST_OUTLET() if self.key.is_test else OUTLET_OF_ANOTHER()
-        outlet.merchant = self.key.merchant
         return outlet
 
     @property

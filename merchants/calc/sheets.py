@@ -30,7 +30,7 @@ def csv_lines(rows: Iterable[list[Any]]) -> Iterator[str]:
 def xlsx(rows: Iterable[list[Any]], title: str) -> bytes:
     """Return an XLSX file with one sheet."""
     # Imported here: it is large, and few processes ever write a sheet.
-    from openpyxl import Workbook
+    from openpyxl import Workbook  # type: ignore[import-untyped]
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title[:31])

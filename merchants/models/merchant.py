@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import models
 from django.db.models import Q
@@ -13,6 +13,14 @@ from merchants.calc import references
 
 if TYPE_CHECKING:
     from alliance.models import User
+
+
+class Accounts(NamedTuple):
+    """Where a merchant's money is in the book."""
+
+    float_id: int
+    proceeds_id: int
+    fee_rest_id: int
 
 
 class MerchantQuerySet(models.QuerySet["Merchant"]):
@@ -105,6 +113,13 @@ class Merchant(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state == self.State.LIVE
+
+    @property
+    def book(self) -> Accounts:
+        """Return the merchant's accounts; every merchant gets them in the transaction that opens it."""
+        if self.float_id is None or self.proceeds_id is None or self.fee_rest_id is None:
+            raise RuntimeError(f"merchant {self.pk} has no accounts")
+        return Accounts(self.float_id, self.proceeds_id, self.fee_rest_id)
 
     @property
     def payment_reference(self) -> str:

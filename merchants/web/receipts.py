@@ -64,6 +64,7 @@ def sale(request: DeskRequest, number: int) -> HttpResponse:
         "sale": found,
         "sold_at": outlets[found.outlet_id],
         "rows": _rows(found),
+        "is_late": found.kind == register.SALE and found.booked_at - found.event_at > timedelta(minutes=1),
         "original": register.find(list(outlets), found.reverses_id) if found.reverses_id else None,
     }
     return frame.page(request, desk, "sale.html", "sales", context)

@@ -29,7 +29,11 @@ def shop(request: DeskRequest) -> HttpResponse:
     today = shanghai_day(now)
     outlets = desk.managed_outlets
     days = register.daily([outlet.pk for outlet in outlets], today, DAYS)
-    figures, last_week = days[-1][1], days[-8][1]
+    figures = days[-1][1]
+    # The same hours of the same weekday: half a day is not compared with a whole one.
+    week = timedelta(days=7)
+    numbers = [outlet.pk for outlet in outlets]
+    last_week = register.figures_of(register.Filter(numbers, today - week, today - week, until=now - week))
     context = {
         "figures": figures,
         "outlets": outlets,
