@@ -35,7 +35,7 @@ def test_django_reads_it() -> None:
 
 
 def test_the_compiled_file_holds_every_text() -> None:
-    messages = pofile.parse(PO)
+    messages = [message for message in pofile.parse(PO) if message.chinese]
     read = gettext.GNUTranslations(io.BytesIO(MO))
     for message in messages:
         if message.plural:
