@@ -15,9 +15,12 @@ from points.refusals import TERMS_MISSING
 class HasAccounts(Protocol):
     """A merchant, or the answer of accounts.open_merchant."""
 
-    float_id: int
-    proceeds_id: int
-    fee_rest_id: int
+    @property
+    def float_id(self) -> int: ...
+    @property
+    def proceeds_id(self) -> int: ...
+    @property
+    def fee_rest_id(self) -> int: ...
 
 
 @transaction.atomic
