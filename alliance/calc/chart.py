@@ -49,12 +49,12 @@ def ceiling(values: Sequence[float]) -> float:
 def box(labels: Sequence[str], values: Sequence[float], words: Sequence[str], *, width: float, height: float) -> Box:
     """Lay out a bar chart in a box of width × height.
 
-    Each bar takes at most two thirds of its slot; negative values count as zero; at most eight labels are shown,
+    Each bar takes at most two thirds of its slot; negative values count as zero; at most six labels are shown,
     the last one always.
     """
     top, count = ceiling(values), len(values)
     slot = width / max(count, 1)
-    wide, every = min(slot * 2 / 3, 48), max(1, math.ceil(count / 8))
+    wide, every = min(slot * 2 / 3, 48), max(1, math.ceil(count / 6))
     bars = []
     for n, (label, value, word) in enumerate(zip(labels, values, words, strict=True)):
         tall, middle = max(value, 0) / top * height, (n + 0.5) * slot

@@ -22,10 +22,10 @@ def test_a_negative_value_has_no_bar() -> None:
     assert chart.box(["a"], [-3], ["-3"], width=10, height=10).bars[0].height == 0
 
 
-def test_at_most_eight_labels_and_always_the_last() -> None:
+def test_at_most_six_labels_and_always_the_last() -> None:
     days = [str(n) for n in range(31)]
     shown = [bar.label for bar in chart.box(days, [1] * 31, days, width=600, height=100).bars if bar.is_labelled]
-    assert len(shown) <= 8
+    assert len(shown) <= 6
     assert shown[-1] == "30"
 
 
