@@ -6,6 +6,7 @@
 -- commit only; if it turns out too small after all, the call fails with 40001 and is repeated with p_patient.
 -- A twin with the same key waits at the wallet (or, naming another wallet, at the key: 23505, repeated) and then reads the answer.
 --
+-- A transfer's matures_on is the day of its pending lot, or the day of the event when the points were mature at once.
 -- Status: 0 booked, 1 booked without points (float), 2 points short, 3 frozen, 4 unknown wallet, 5 key reused.
 CREATE TYPE points_line AS (
   key uuid, body uuid, wallet bigint, outlet bigint, event_at timestamptz, paid integer, eligible integer, spend integer, reference text,
@@ -127,7 +128,7 @@ BEGIN
         p_wallet, w.proceeds_id, p_spend - w.fee, CASE WHEN w.fee > 0 THEN w.fee_rest_id END, w.fee, NULL::date, NULL::date, c.due, w.balance - p_spend WHERE p_spend > 0
     UNION ALL
     SELECT w.bucket, p_wallet, c.earn_at, w.seq + c.legs, CASE c.legs WHEN 1 THEN c.jid ELSE nextval('points_transfer_id') END, c.jid, 1, p_event, c.day, p_outlet, p_actor,
-        w.float_id, p_wallet, pts, CASE WHEN rst > 0 THEN p_rest END, rst, c.promised, c.expires, c.due, c.balance WHERE pts + rst > 0),
+        w.float_id, p_wallet, pts, CASE WHEN rst > 0 THEN p_rest END, rst, CASE WHEN c.is_mature THEN w.day ELSE c.promised END, c.expires, c.due, c.balance WHERE pts + rst > 0),
   b AS (INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
       rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
     VALUES (p_outlet, c.at, c.jid, p_wallet, w.float_id, w.terms, p_event, c.day, p_paid + p_spend, p_paid, p_eligible,
@@ -186,7 +187,7 @@ BEGIN
       SELECT ROW(u.key, u.body, u.wallet, u.outlet, u.event_at, u.paid, u.eligible, u.spend, coalesce(u.reference, ''),
           u.terms, u.float_id, u.proceeds, u.fee_rest, u.rest_id, u.rate, u.member, u.spend_fee_bps,
           u.rebate, u.rebate * u.member / 10000, u.spend::bigint * u.spend_fee_bps / 10000,
-          u.booked_on, u.day + u.matures_days, CASE WHEN u.day + u.matures_days > (u.base AT TIME ZONE 'Asia/Shanghai')::date THEN u.day + u.matures_days ELSE mature END,
+          u.booked_on, CASE WHEN u.day + u.matures_days > (u.base AT TIME ZONE 'Asia/Shanghai')::date THEN u.day + u.matures_days ELSE u.day END, CASE WHEN u.day + u.matures_days > (u.base AT TIME ZONE 'Asia/Shanghai')::date THEN u.day + u.matures_days ELSE mature END,
           (date_trunc('quarter', u.day + interval '24 months') + interval '3 months - 1 day')::date, u.booked_on + u.holdback_days, u.float_balance, u.base,
           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, u.o)::points_line AS line,
         (CASE WHEN u.known THEN CASE WHEN u.same THEN 10 ELSE 5 END

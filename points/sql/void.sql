@@ -39,11 +39,13 @@ BEGIN
   st := CASE WHEN s.id IS NULL THEN 6 WHEN EXISTS (SELECT FROM points_reversal z WHERE z.sale_id = p_sale) THEN 7
              WHEN ts > s.booked_at + interval '10 minutes' THEN 8 ELSE 0 END;
   IF st = 0 AND s.points > 0 THEN
-    SELECT z.id, z.matures_on, z.expires_on, z.debit_id INTO g FROM points_transfer z
+    SELECT z.id, z.matures_on, z.expires_on, z.debit_id,
+        z.matures_on > least((z.event_at AT TIME ZONE 'Asia/Shanghai')::date, (z.booked_at AT TIME ZONE 'Asia/Shanghai')::date) AS was_pending
+      INTO g FROM points_transfer z
       WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet AND z.booked_at BETWEEN s.booked_at AND s.booked_at + interval '1 millisecond'
         AND z.journal_id = p_sale AND z.kind = 1;
     SELECT z.ctid AS tid, z.* INTO own FROM points_lot z WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet
-      AND z.matures_on = g.matures_on AND z.lapses_on = g.expires_on AND z.funder_id = g.debit_id AND z.expires_on = g.expires_on;
+      AND g.was_pending AND z.matures_on = g.matures_on AND z.lapses_on = g.expires_on AND z.funder_id = g.debit_id AND z.expires_on = g.expires_on;
     IF own.tid IS NULL THEN
       SELECT z.ctid AS tid, z.* INTO own FROM points_lot z WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet
         AND z.matures_on = mature AND z.lapses_on = g.expires_on AND z.funder_id = g.debit_id AND z.expires_on = g.expires_on;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from alliance.actors import Actor
@@ -53,7 +54,7 @@ class History:
     def play(self, operations: int) -> None:
         choices = (
             (self._bills, 60), (self._voids, 14), (self._wait, 14), (self._adjust, 4), (self._more_money, 8), (self._age, 5),
-            (self._close, 4), (self._freeze, 2), (self._new_version, 1),
+            (self._close, 4), (self._freeze, 2), (self._new_version, 1), (self._drain, 2),
         )  # fmt: skip
         verbs, weights = zip(*choices, strict=True)
         next_check = 0
@@ -69,8 +70,9 @@ class History:
 
     def _bills(self) -> None:
         count = self.random.choice([1, 2, 3, 8, 30, 90])
-        chosen = [self._bill() for _ in range(count)]
-        at_event = self.random.random() < 0.3
+        self._post([self._bill() for _ in range(count)], at_event=self.random.random() < 0.3)
+
+    def _post(self, chosen: list[Bill], *, at_event: bool = False) -> None:
         expected = [self.oracle.post(bill, bill.event_at if at_event else self.now) for bill in chosen]
         drafts = [self._draft(bill) for bill in chosen]
         if self.is_batched:
@@ -84,7 +86,7 @@ class History:
             self._same(outcome, answer, bill)
             self._remember(bill.key, outcome)
         self.bills += chosen
-        self.operations += count - 1
+        self.operations += len(chosen) - 1
 
     def _bill(self) -> Bill:
         if self.bills and self.random.random() < 0.06:
@@ -127,6 +129,22 @@ class History:
             spend,
         )
 
+    def _drain(self) -> None:
+        """Earn, spend to the last point, and undo what was earned."""
+        earned = replace(
+            self._bill(),
+            key=f"d{self.n}",
+            body="",
+            wallet=self.random.choice(self.wallets),
+            paid=9_000,
+            eligible=9_000,
+            spend=0,
+        )
+        self._post([earned])
+        left = self.oracle.wallets[earned.wallet].available
+        self._post([replace(earned, key=f"e{self.n}", paid=1, eligible=0, spend=left)])
+        self._void(max(self.oracle.sales) - (left > 0), earned.outlet)
+
     def _draft(self, bill: Bill) -> bills.Bill:
         row = self.rows[bill.terms.id]
         outlet = bills.OutletRef(bill.outlet, bill.terms.float_id, bill.centre)
@@ -141,11 +159,11 @@ class History:
             self.operations += 1
             self._void(number)
 
-    def _void(self, number: int) -> None:
+    def _void(self, number: int, at: int | None = None) -> None:
         sale = self.oracle.sales[number]
-        if self.random.random() < 0.4:
+        if at is None and self.random.random() < 0.4:
             self.now = max(self.now, sale.booked_at + timedelta(minutes=self.random.choice([1, 9, 11])))
-        outlet = sale.bill.outlet if self.random.random() < 0.95 else sale.bill.outlet + 1
+        outlet = at or (sale.bill.outlet if self.random.random() < 0.95 else sale.bill.outlet + 1)
         self.n += 1
         key = f"v{self.n}"
         expected = self.oracle.void(key, number, outlet, self.now)
@@ -205,7 +223,8 @@ class History:
         mine.is_frozen = not mine.is_frozen
         Wallet.objects.filter(pk=wallet).update(frozen_at=self.now if mine.is_frozen else None)
         if mine.is_frozen:
-            self.random.choice([self._bills, self._voids])()
+            self._post([replace(self._bill(), key=f"f{self.n}", wallet=wallet)])
+            self._voids()
             mine.is_frozen = False
             Wallet.objects.filter(pk=wallet).update(frozen_at=None)
 
