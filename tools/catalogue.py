@@ -24,7 +24,10 @@ from tools import pofile
 from tools.pofile import Message
 
 ROOT = Path(__file__).resolve().parent.parent
-CATALOGUE = ROOT / "alliance" / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+FOLDER = ROOT / "alliance" / "locale" / "zh_Hans" / "LC_MESSAGES"
+CATALOGUE = FOLDER / "django.po"
+# Own scripts take their words from the page; only the console's calendar asks for some by itself.
+SCRIPTS_CATALOGUE = FOLDER / "djangojs.po"
 FLOORS = ("alliance", "points", "merchants", "stores", "members", "town")
 # Packages without any Chinese: all that they say, except what Django says already and what rooms say that are not used.
 WHOLE = {
@@ -94,6 +97,9 @@ BORROWED: dict[str, tuple[str | tuple[str, str], ...]] = {
     ),
 }
 
+# Django's Chinese calendar is headed by Latin letters.
+DAYS = ("Monday M", "Tuesday T", "Wednesday W", "Thursday T", "Friday F", "Saturday S", "Sunday S")
+
 # How many of the first arguments are texts, and whether the very first is a context.
 CALLS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), (1, False)),
@@ -125,6 +131,11 @@ def wanted() -> list[Message]:
         for text in texts:
             _add(found, Message(text) if isinstance(text, str) else Message(*text), package)
     return list(found.values())
+
+
+def wanted_by_scripts() -> list[Message]:
+    pairs = (day.split() for day in DAYS)
+    return [Message(letter, context=f"one letter {day}", places=["django/contrib/admin"]) for day, letter in pairs]
 
 
 def _add(found: dict[tuple[str, str], Message], message: Message, place: str) -> None:
@@ -257,10 +268,8 @@ def faults(texts: list[Message], po: str, mo: bytes) -> list[str]:
             found.append(f"fuzzy: {message.singular!r}")
         elif not _same_placeholders(message):
             found.append(f"placeholders differ: {message.singular!r} and {message.chinese!r}")
-    if not found and pofile.render(now) != po:
-        found.append("stale: django.po differs from what the code says; run python -m tools.catalogue")
     if pofile.compiled(before) != mo:
-        found.append("stale: django.mo is not what django.po says; run python -m tools.catalogue")
+        found.append("stale: the compiled file is not what the .po says; run python -m tools.catalogue")
     return found
 
 
@@ -269,24 +278,36 @@ def _same_placeholders(message: Message) -> bool:
     return pofile.placeholders(message.chinese) == pofile.placeholders(message.plural or message.singular)
 
 
+def check(catalogue: Path, texts: list[Message]) -> list[str]:
+    """What is wrong with a catalogue on disk."""
+    mo = catalogue.with_suffix(".mo")
+    po = catalogue.read_text(encoding="utf-8") if catalogue.exists() else ""
+    return faults(texts, po, mo.read_bytes() if mo.exists() else b"")
+
+
+def renew(catalogue: Path, texts: list[Message]) -> list[Message]:
+    """Write a catalogue and its compiled file; return what has no Chinese yet."""
+    messages = merged(texts, pofile.parse(catalogue.read_text(encoding="utf-8") if catalogue.exists() else ""))
+    catalogue.parent.mkdir(parents=True, exist_ok=True)
+    catalogue.write_text(pofile.render(messages), encoding="utf-8")
+    catalogue.with_suffix(".mo").write_bytes(pofile.compiled(messages))
+    return [message for message in messages if not message.chinese]
+
+
 def main(words: list[str]) -> int:
-    texts = wanted()
-    po = CATALOGUE.read_text(encoding="utf-8") if CATALOGUE.exists() else ""
-    mo = CATALOGUE.with_suffix(".mo")
+    catalogues = {CATALOGUE: wanted(), SCRIPTS_CATALOGUE: wanted_by_scripts()}
+    count = sum(map(len, catalogues.values()))
     if words == ["--check"]:
-        found = faults(texts, po, mo.read_bytes() if mo.exists() else b"")
-        print("\n".join(found) or f"{len(texts)} texts, all in Chinese")
+        found = [fault for catalogue, texts in catalogues.items() for fault in check(catalogue, texts)]
+        print("\n".join(found) or f"{count} texts, all in Chinese")
         return 1 if found else 0
     if words:
         print(__doc__)
         return 2
-    messages = merged(texts, pofile.parse(po))
-    CATALOGUE.parent.mkdir(parents=True, exist_ok=True)
-    CATALOGUE.write_text(pofile.render(messages), encoding="utf-8")
-    mo.write_bytes(pofile.compiled(messages))
-    missing = [message for message in messages if not message.chinese]
-    print("\n".join(f"missing: {message.singular!r} ({message.places[0]})" for message in missing))
-    print(f"{len(messages)} texts, {len(missing)} without Chinese")
+    missing = [message for catalogue, texts in catalogues.items() for message in renew(catalogue, texts)]
+    for message in missing:
+        print(f"missing: {message.singular!r} ({message.places[0]})")
+    print(f"{count} texts, {len(missing)} without Chinese")
     return 0
 
 

@@ -69,7 +69,7 @@ class EventAdmin(FrozenAdmin):
 
     @display(description=_("facts"))
     def shown_facts(self, event: Event) -> str:
-        return " · ".join(f"{name} {value}" for name, value in event.facts.items())[:120]
+        return wording.facts(event.facts)[:120]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Read the names of a page's actors in one query."""

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.i18n import JavaScriptCatalog
 from unfold.sites import UnfoldAdminSite
 
 from alliance import events, sessions
@@ -83,6 +84,10 @@ class Console(UnfoldAdminSite):
         if request.method == "POST" and response.status_code == HTTPStatus.FOUND and isinstance(request.user, User):
             events.record("user.password_set", request.user, Actor.user(request.user), timezone.now())
         return response
+
+    def i18n_javascript(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Give the scripts of the console their words: Django's, and ours where Django's are not Chinese."""
+        return JavaScriptCatalog.as_view(packages=["django.contrib.admin", "alliance"])(request)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return search.results(self, request)

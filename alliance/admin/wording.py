@@ -7,7 +7,7 @@ shown as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.apps import apps
@@ -15,7 +15,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
+from alliance import approvals
 from alliance.actors import Actor
+from alliance.templatetags.lianhui import yuan
 
 VERBS: dict[str, Promise] = {
     "agreement.signed": gettext_lazy("agreement signed"),
@@ -70,6 +72,23 @@ VERBS: dict[str, Promise] = {
     "wallet.tier_set": gettext_lazy("tier changed"),
     "wallet.unfrozen": gettext_lazy("wallet unfrozen"),
 }
+# Names of facts that a reader of the list wants to see; the others are on the page of the row.
+FACTS: dict[str, Promise] = {
+    "amount_fen": gettext_lazy("amount"),
+    "bills": gettext_lazy("sales"),
+    "devices": gettext_lazy("devices"),
+    "ends_on": gettext_lazy("until"),
+    "kind": gettext_lazy("kind"),
+    "merchant": gettext_lazy("merchant"),
+    "members": gettext_lazy("members"),
+    "on": gettext_lazy("about"),
+    "purpose": gettext_lazy("purpose"),
+    "reason": gettext_lazy("reason"),
+    "role": gettext_lazy("role"),
+    "tier": gettext_lazy("tier"),
+    "user": gettext_lazy("user"),
+    "version": gettext_lazy("version"),
+}
 # Those who act without a person, by the name behind "system:".
 CLOCKS: dict[str, Promise] = {
     "close": gettext_lazy("daily close"),
@@ -93,6 +112,20 @@ def subject(text: str) -> str:
         return text
     # Translators: 商户12
     return pgettext("subject", "%(name)s %(number)s") % {"name": name, "number": number}
+
+
+def facts(given: Mapping[str, Any]) -> str:
+    """Say what else is known: {"amount_fen": 100000} → amount ¥1,000.00."""
+    return " · ".join(f"{FACTS[name]} {_value(name, value)}" for name, value in given.items() if name in FACTS)
+
+
+def _value(name: str, value: Any) -> str:
+    if name.endswith("_fen"):
+        return yuan(int(value))
+    if name == "kind":
+        kind = approvals.kinds().get(str(value))
+        return str(kind.title) if kind else str(value)
+    return subject(str(value))
 
 
 def actor(text: str) -> str:

@@ -68,4 +68,4 @@ class Approval(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.subject}"
+        return f"#{self.pk}"

@@ -55,7 +55,7 @@ class Event(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.subject}"
+        return f"#{self.pk}"
 
 
 class ReactionMark(models.Model):

@@ -29,6 +29,11 @@ def test_who_acted_is_said(stored: str, said: str) -> None:
     assert wording.actor(stored) == said
 
 
+def test_what_else_is_known_is_said() -> None:
+    facts = {"merchant": 3, "amount_fen": 100000, "on": "points.bankline:7", "kind": "merchants.topup", "inner": 1}
+    assert wording.facts(facts) == "商户 3 · 金额 ¥1,000.00 · 涉及 银行流水7 · 类型 备付金充值"
+
+
 @pytest.mark.parametrize(
     ("stored", "said"),
     [("merchants.merchant:12", "商户12"), ("town.layer:small", "town.layer:small"), ("odd", "odd")],

@@ -23,7 +23,8 @@ NAMES = ("联惠", "简体中文", "切换到中文", "中文")
 
 
 def test_the_catalogue_says_what_the_code_says() -> None:
-    assert catalogue.faults(catalogue.wanted(), PO, MO) == []
+    assert catalogue.check(catalogue.CATALOGUE, catalogue.wanted()) == []
+    assert catalogue.check(catalogue.SCRIPTS_CATALOGUE, catalogue.wanted_by_scripts()) == []
 
 
 def test_django_reads_it() -> None:
