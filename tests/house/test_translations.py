@@ -116,3 +116,15 @@ def test_english_pages_show_no_chinese(client: Client, path: str) -> None:
     body = client.get(path, follow=True).content.decode()
     shown = re.sub(r"<script.*?</script>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
     assert CHINESE.findall(_nameless(shown)) == []
+
+
+def test_the_words_of_the_house_are_kept() -> None:
+    """A word of docs/words.md that the code says by itself has the Chinese that stands beside it there."""
+    said = {message.singular: message.chinese for message in pofile.parse(PO) if not message.context}
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|", (ROOT / "docs" / "words.md").read_text(encoding="utf-8"), re.MULTILINE)
+    other = []
+    for chinese, english in rows[1:]:
+        for word in english.split(", "):
+            if not any(term in said.get(word, term) for term in chinese.split("、")):
+                other.append(f"{word}: {said[word]} instead of {chinese}")
+    assert other == []
