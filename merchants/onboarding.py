@@ -13,6 +13,7 @@ from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import City, Trade, Unit
 from alliance.refusals import declare
+from alliance.templatetags.lianhui import listed
 from merchants.calc import creditcode, hours
 from merchants.models import Agreement, ApiKey, Merchant, Outlet, Staff, Till
 from points import accounts
@@ -152,7 +153,7 @@ def go_live(*, merchant: Merchant, actor: Actor, at: datetime) -> None:
     """Let a merchant give and take points from now on. Refuses: merchant_not_ready, move_not_allowed."""
     missing = missing_steps(merchant, at)
     if missing:
-        raise NOT_READY(missing=", ".join(str(step) for step in missing))
+        raise NOT_READY(missing=listed(missing))
     Merchant.objects.filter(pk=merchant.pk, live_at__isnull=True).update(live_at=at)
     merchant.live_at = merchant.live_at or at
     flows.move(LIFE, merchant, "go_live", actor=actor, at=at)
@@ -179,7 +180,7 @@ def resume(*, merchant: Merchant, actor: Actor, at: datetime) -> None:
     """End a pause. Refuses: merchant_not_ready, move_not_allowed."""
     missing = missing_steps(merchant, at)
     if missing:
-        raise NOT_READY(missing=", ".join(str(step) for step in missing))
+        raise NOT_READY(missing=listed(missing))
     flows.move(LIFE, merchant, "resume", actor=actor, at=at)
 
 

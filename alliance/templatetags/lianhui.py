@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from alliance.calc import money
 from alliance.calc.worktime import SHANGHAI
@@ -39,6 +41,13 @@ def thousands(number: int | None) -> str:
     if number is None:
         return "–"
     return f"{MINUS if number < 0 else ''}{abs(int(number)):,}"
+
+
+@register.filter
+def listed(things: Iterable[Any]) -> str:
+    """Several things in one sentence."""
+    # Translators: 、
+    return pgettext("between things", ", ").join(map(str, things))
 
 
 @register.filter

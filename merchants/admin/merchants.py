@@ -19,7 +19,7 @@ from alliance.admin.scoped import FrozenInline, ScopedAdmin, ScopedRelatedFilter
 from alliance.calc import phone
 from alliance.calc.worktime import shanghai_day
 from alliance.models import City, Unit
-from alliance.templatetags.lianhui import bps, masked_phone, yuan
+from alliance.templatetags.lianhui import bps, listed, masked_phone, yuan
 from merchants import agreements, figures, onboarding, staff
 from merchants.models import Agreement, Merchant, Outlet, Staff
 from points import statements
@@ -370,7 +370,7 @@ class MerchantAdmin(ScopedAdmin):
         if merchant.state != Merchant.State.DRAFT:
             return "–"
         steps = once(merchant, "steps_missing", lambda: onboarding.missing_steps(merchant, now()))
-        return "、".join(str(step) for step in steps) or _t("nothing")
+        return listed(steps) or _t("nothing")
 
     def perform(self, request: HttpRequest, row: Merchant, data: dict[str, Any], change: bool) -> Merchant:
         access.require(request.user, "merchant.change", data["centre"])  # type: ignore[arg-type]
