@@ -10,20 +10,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
 from alliance import access, events
 from alliance.actors import Actor
-from alliance.models import Approval, Unit, User
+from alliance.calc.worktime import SHANGHAI
+from alliance.models import Approval, Event, Unit, User
 from alliance.refusals import NOT_ALLOWED, declare
 
 SAME_PERSON = declare("approval_same_person", 403, _("You asked for this yourself. Somebody else has to decide it."))
 ALREADY_DECIDED = declare("approval_already_decided", 409, _("Somebody has decided this already. Reload the page."))
+# Translators: 您的密码、动态码或岗位在三天内由他人设置过，%(until)s 之后才能复核
+HAND_TOO_NEW = declare(
+    "approval_hand_too_new",
+    403,
+    _("Your password, authenticator or post was set by somebody within three days. You can decide from %(until)s on."),
+)
 ALREADY_ASKED = declare("approval_already_asked", 409, _("This is waiting for a decision already."))
+
+# Whoever can make or take over an account must not be able to be the second person with it.
+COOLING = timedelta(days=3)
+_TAKEN_IN_HAND = ("user.invited", "user.password_set", "console.second_factor_reset")
 
 Verb = Callable[[Approval, Actor, datetime], Any]
 
@@ -78,9 +90,11 @@ def ask(*, kind: str, subject: str, facts: dict[str, Any], unit: Unit, user: Use
 def approve(approval: Approval, *, user: User, at: datetime) -> Any:
     """Decide yes, and do what was asked for, in one transaction.
 
-    Refuses: approval_same_person, approval_already_decided, not_allowed, and whatever the verb refuses.
+    Refuses: approval_same_person, approval_hand_too_new, approval_already_decided, not_allowed, and whatever the verb
+    refuses.
     """
     row = _open(approval, user)
+    _check_hand(user, at)
     _decide(row, Approval.State.APPROVED, user, at)
     return _KINDS[row.kind].verb(row, Actor.user(user), at)
 
@@ -110,6 +124,18 @@ def _open(approval: Approval, user: User) -> Approval:
         raise SAME_PERSON()
     access.require(user, _KINDS[row.kind].permission, row.unit)
     return row
+
+
+def _check_hand(user: User, at: datetime) -> None:
+    """Refuse somebody whose sign-in another person set, or whose post any person gave, less than three days ago."""
+    by_others = (
+        Event.objects.of(events.subject_of(user)).filter(verb__in=_TAKEN_IN_HAND).exclude(actor=str(Actor.user(user)))
+    )
+    posts = [f"alliance.post:{pk}" for pk in user.posts.values_list("pk", flat=True)]
+    given = Event.objects.filter(subject__in=posts, verb="post.appointed")
+    last = (by_others | given).filter(actor__startswith="user:", at__gt=at - COOLING).aggregate(at=Max("at"))["at"]
+    if last is not None:
+        raise HAND_TOO_NEW(until=f"{(last + COOLING).astimezone(SHANGHAI):%Y-%m-%d %H:%M}")
 
 
 def _decide(row: Approval, state: str, user: User, at: datetime, reason: str = "") -> None:

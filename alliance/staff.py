@@ -28,7 +28,7 @@ from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from alliance import access, events
+from alliance import access, events, sessions
 from alliance.actors import Actor
 from alliance.models import User
 from alliance.refusals import declare
@@ -108,6 +108,7 @@ def check_second_factor(*, user: User, code: str, at: datetime) -> str:
 def reset_second_factor(*, user: User, actor: Actor, at: datetime) -> None:
     """Forget somebody's authenticator app (a lost phone); the next sign-in binds a new one."""
     Authenticator.objects.filter(user_id=user.pk).delete()
+    sessions.end_elsewhere(user=user, session_key="", actor=actor, at=at)
     events.record("console.second_factor_reset", user, actor, at)
 
 

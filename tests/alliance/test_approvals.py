@@ -1,12 +1,12 @@
 """Decisions by two people."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from alliance import approvals, org
+from alliance import approvals, events, org
 from alliance.actors import Actor
 from alliance.models import Approval, Event, Unit, User
 from alliance.refusals import Refused
@@ -116,3 +116,36 @@ def test_when_what_follows_is_refused_the_decision_is_not_taken_either(hq: Unit,
         approvals.approve(approval, user=person("b@x.cn", "finance", hq), at=AT)
     approval.refresh_from_db()
     assert approval.state == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("verb", "by_self", "is_refused"),
+    [
+        ("user.password_set", False, True),
+        ("console.second_factor_reset", False, True),
+        ("user.password_set", True, False),
+    ],
+)
+def test_an_account_that_somebody_else_took_in_hand_decides_nothing_for_three_days(
+    hq: Unit, done: list[int], verb: str, by_self: bool, is_refused: bool
+) -> None:
+    admin, second = person("hq@x.cn", "hq_admin", hq), person("b@x.cn", "finance", hq)
+    approval = ask(person("a@x.cn", "finance", hq), hq)
+    events.record(verb, second, Actor.user(second if by_self else admin), AT - timedelta(days=2))
+    if is_refused:
+        with pytest.raises(Refused, match="approval_hand_too_new"):
+            approvals.approve(approval, user=second, at=AT)
+        assert done == []
+        approvals.approve(approval, user=second, at=AT + timedelta(days=1, seconds=1))
+    else:
+        approvals.approve(approval, user=second, at=AT)
+    assert done == [approval.pk]
+
+
+def test_nobody_appoints_the_second_person_on_the_spot(hq: Unit, done: list[int]) -> None:
+    admin, first = person("hq@x.cn", "hq_admin", hq), person("a@x.cn", "finance", hq)
+    approval = ask(first, hq)
+    org.appoint(user=admin, unit=hq, role="finance", starts_on=date(2026, 1, 1), actor=Actor.user(admin), at=AT)
+    with pytest.raises(Refused, match="approval_hand_too_new"):
+        approvals.approve(approval, user=User.objects.get(pk=admin.pk), at=AT)
+    assert done == []
