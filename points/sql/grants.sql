@@ -6,13 +6,15 @@ DO $$
 DECLARE
   t record;
 BEGIN
-  FOR t IN SELECT c.oid::regclass AS name, c.relname, c.relkind FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
-      AND c.relkind IN ('r', 'p', 'v', 'S') AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE') LOOP
+  FOR t IN SELECT c.oid::regclass AS name, c.relname, c.relkind, c.relispartition FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
+      AND c.relkind IN ('r', 'p', 'v', 'S') AND pg_has_role(c.relowner, 'USAGE') LOOP
     IF t.relkind = 'S' THEN
       EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, {role}', t.name);
       IF t.relname NOT IN ('points_account_id', 'points_transfer_id') THEN EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %s TO {role}', t.name); END IF;
     ELSE
       EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, {role}', t.name);
+      -- A partition is read through its table only.
+      CONTINUE WHEN t.relispartition;
       EXECUTE format('GRANT SELECT ON %s TO {role}', t.name);
       IF t.relname NOT LIKE 'points\_%' AND t.relname <> 'django_migrations' THEN
         EXECUTE format('GRANT INSERT ON %s TO {role}', t.name);

@@ -3,7 +3,7 @@
 CREATE FUNCTION points_make_partitions(p_from date, p_to date) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-  parent text; part text; month date; made integer := 0;
+  parent text; part text; month date; grantee oid; made integer := 0;
   is_owner boolean := pg_has_role(session_user, current_user, 'MEMBER');
 BEGIN
   IF p_from IS NULL OR p_to IS NULL OR p_from > p_to OR p_from < '2000-01-01' OR p_to >= '2200-01-01' OR p_to - p_from > 366 * 25 THEN
@@ -23,6 +23,10 @@ BEGIN
         EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, part,
           month::text || ' 00:00:00+08', (month + interval '1 month')::date::text || ' 00:00:00+08');
         EXECUTE format('CREATE TRIGGER points_kept BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION points_immutable()', part);
+        -- Default privileges must not make a partition a back door to the history.
+        FOR grantee IN SELECT DISTINCT a.grantee FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = to_regclass('public.' || part) AND a.grantee <> c.relowner LOOP
+          EXECUTE format('REVOKE ALL ON TABLE %I FROM %s', part, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END);
+        END LOOP;
         made := made + 1;
       END IF;
       month := (month + interval '1 month')::date;

@@ -7,6 +7,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.db import Error, connection
+from django.db import connection
 from psycopg import errors
 
 from tests.points.shops import everything, open_shop
@@ -40,11 +42,11 @@ def facts() -> dict[str, Any]:
 Attack = Callable[[psycopg.Connection[Any]], None]
 
 
-def refused(connection: psycopg.Connection[Any], statement: str, parameters: Any = None) -> None:
+def refused(application: psycopg.Connection[Any], statement: str, parameters: Any = None) -> None:
     with pytest.raises(
         (errors.InsufficientPrivilege, errors.InvalidParameterValue, errors.CheckViolation, errors.UndefinedTable)
     ):
-        connection.execute(statement, parameters)
+        application.execute(statement, parameters)
 
 
 def test_history_and_balances_cannot_be_written(
@@ -76,10 +78,19 @@ def test_history_and_balances_cannot_be_written(
 
 
 def test_a_partition_is_no_back_door(application_connection: psycopg.Connection[Any], facts: dict[str, Any]) -> None:
+    """Neither one that the migrations made, nor one that is made after the grants: by the owner or by the application."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT points_make_partitions('2021-03-01', '2021-03-01')")
+        assert cursor.fetchone() == (3,)
+    (made,) = application_connection.execute(
+        "SELECT points_make_partitions((current_date + 400), (current_date + 400))"
+    ).fetchone() or (0,)
+    assert made == 3
     names = application_connection.execute(
-        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'points_transfer'::regclass"
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent IN"
+        " ('points_transfer'::regclass, 'points_sale'::regclass, 'points_lot_use'::regclass)"
     ).fetchall()
-    assert names
+    assert len(names) >= 3 * 5
     for (name,) in names:
         for statement in (
             f"UPDATE {name} SET points = 1",
@@ -89,6 +100,7 @@ def test_a_partition_is_no_back_door(application_connection: psycopg.Connection[
             f"SELECT * FROM {name}",
         ):
             refused(application_connection, statement)
+    assert application_connection.execute("SELECT count(*) FROM points_transfer").fetchone() != (0,)
 
 
 def test_the_time_of_booking_cannot_be_chosen(
@@ -171,8 +183,6 @@ def test_a_search_path_of_ones_own_changes_nothing(
 
 
 def test_even_the_owner_cannot_change_history_by_a_slip(facts: dict[str, Any]) -> None:
-    from django.db import Error, connection
-
     for table in HISTORY:
         for statement in (f"UPDATE {table} SET wallet_id = 1", f"DELETE FROM {table}", f"TRUNCATE {table}"):
             if table == "points_lot_use" and "TRUNCATE" not in statement:
