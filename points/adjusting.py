@@ -21,8 +21,8 @@ LARGEST_POINTS = 100_000
 # Translators: 一次调整须在 1 到 %(most)s 积分之间
 TOO_LARGE = declare("adjustment_too_large", 422, _("A correction is between 1 and %(most)s points, up or down."))
 
-_ADJUST = """SELECT * FROM points_adjust(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint, %s::bigint,
-  %s::date, %s::timestamptz, %s::timestamptz)"""
+_ADJUST = """SELECT * FROM points_adjust(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint,
+  %s::bigint, %s::date, %s::timestamptz, %s::timestamptz)"""
 
 
 def adjust(
@@ -69,7 +69,7 @@ def describe(approval: Approval) -> str:
     "points.adjustment", permission="adjustment.approve", title=_("Adjustment of points"), describe=describe
 )
 def book(approval: Approval, actor: Actor, at: datetime) -> Outcome:
-    """Book what was asked for, in the transaction of the decision. Refuses: points_short, funder_short, wallet_unknown."""
+    """Book what was asked for, with the decision. Refuses: points_short, funder_short, wallet_unknown."""
     facts = approval.facts
     outcome = adjust(
         wallet_id=facts["wallet"],

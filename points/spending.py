@@ -9,7 +9,7 @@ from points.bills import Bill, Caller, Outcome
 
 
 def spend(*, bill: Bill, caller: Caller, actor: Actor) -> Outcome:
-    """Book a bill that points pay a part of. Refuses: amount_invalid, points_short, wallet_frozen, key_reused and so on."""
+    """Book a bill that points pay a part of. Refuses: amount_invalid, points_short, wallet_frozen, key_reused."""
     if bill.spend_points <= 0:
         raise AMOUNT_INVALID(given=str(bill.spend_points))
     return earning.earn(bill=bill, caller=caller, actor=actor)

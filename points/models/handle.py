@@ -16,7 +16,7 @@ class HandleQuerySet(models.QuerySet["Handle"]):
 
 
 class Handle(models.Model):
-    """A keyed digest of a phone, member number or card, from a time to a time. The value itself is kept nowhere here."""
+    """A keyed digest of a phone, member number or card, from a time to a time. The value itself is not kept."""
 
     class Kind(models.TextChoices):
         PHONE = "phone", _("phone")

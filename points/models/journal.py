@@ -69,7 +69,7 @@ class JournalQuerySet(models.QuerySet["Journal"]):
 
 
 class Journal(models.Model):
-    """A view: one row per journal, its first transfer speaks for it. The diary's source for everything that moved money."""
+    """A view: one row per journal, its first transfer speaks for it. The diary's source for what moved money."""
 
     id = models.BigIntegerField(primary_key=True)
     booked_at = models.DateTimeField(_("booked at"))

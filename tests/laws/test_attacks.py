@@ -8,7 +8,6 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import Error, connection
-from django.db import connection
 from psycopg import errors
 
 from tests.points.shops import everything, open_shop

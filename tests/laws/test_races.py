@@ -62,7 +62,7 @@ def test_of_fifty_spends_of_the_same_points_one_wins() -> None:
     shop = open_shop(matures_days=0, spend_share_bps=10_000)
     wallet = shop.wallet()
     post(shop, wallet, 2_000)  # 100 points
-    answers = together(50, lambda n: post(shop, wallet, 0, spend_points=100))
+    answers = together(50, lambda _n: post(shop, wallet, 0, spend_points=100))
     assert statuses(answers) == {"booked": 1, "points_short": 49}
     sound()
 
@@ -71,7 +71,7 @@ def test_of_twenty_twins_of_a_request_one_is_booked() -> None:
     shop = open_shop(matures_days=0)
     wallet = shop.wallet()
     at = timezone.now()
-    answers = together(20, lambda n: post(shop, wallet, 10_000, at, key="same", body="same"))
+    answers = together(20, lambda _n: post(shop, wallet, 10_000, at, key="same", body="same"))
     assert statuses(answers) == {"booked": 20}
     assert sum(not answer.replayed for answer in answers) == 1
     assert len({answer.sale_id for answer in answers}) == 1
@@ -167,7 +167,7 @@ def test_two_tills_scan_the_same_code() -> None:
     wallet = accounts.open_wallet(NOON)
     identify.open_pass(wallet.pk, NOON)
     code = identify.show_code(wallet.pk, NOON).digits
-    answers = together(8, lambda n: identify.by_code(code, NOON))
+    answers = together(8, lambda _n: identify.by_code(code, NOON))
     found = [answer for answer in answers if isinstance(answer, identify.Found)]
     assert len(found) == 1
     assert {answer.code for answer in answers if isinstance(answer, Refused)} == {"code_used"}
@@ -194,10 +194,10 @@ def test_one_bank_line_arrives_and_is_allotted_once() -> None:
         "actor": TEST,
         "at": NOON,
     }
-    lines = together(8, lambda n: funding.receive(**facts).pk)
+    lines = together(8, lambda _n: funding.receive(**facts).pk)
     assert len(set(lines)) == 1
     line = BankLine.objects.get(pk=lines[0])
-    together(8, lambda n: funding.allot(bank_line=line, float_id=shop.merchant.float_id, actor=TEST, at=NOON))
+    together(8, lambda _n: funding.allot(bank_line=line, float_id=shop.merchant.float_id, actor=TEST, at=NOON))
     assert shop.float_fen == 500
     sound()
 
