@@ -15,7 +15,7 @@ HELP = """\
 ./run test [pytest words]    the tests, on a throw-away database (PG_BIN chooses the PostgreSQL)
 ./run lint [names]           style, types, import contracts, templates, migrations, freshness of the CSS
 ./run e2e [pytest words]     browser journeys through a Lianhui of their own
-./run town --scale small|medium|full
+./run town --scale small|medium
                              build or enlarge the synthetic town
 ./run replay complete-journey [--households N] [--from D] [--to D] [--keep-dates]
                              feed a real grocery year through the till feed; resumable
