@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from alliance import approvals, events
@@ -29,6 +29,7 @@ booking_time: ContextVar[datetime | None] = ContextVar("booking_time", default=N
 AMOUNT_TOO_SMALL = declare("topup_amount_invalid", 422, _("A top-up is more than zero. Write the amount in yuan."))
 LINE_TAKEN = declare("bank_line_taken", 409, _("This bank line is matched already. Choose another one."))
 ALREADY_MOVED = declare("topup_already_decided", 409, _("This top-up has gone on already. Reload the page."))
+_ONCE = "merchants_topup_bank_line_once"
 
 
 @transaction.atomic
@@ -66,7 +67,6 @@ def match(*, line: BankLine, merchant: Merchant, user: User, at: datetime, annou
 
     Refuses: bank_line_taken, approval_already_asked.
     """
-    line = BankLine.objects.select_for_update().get(pk=line.pk)
     _free(line)
     if TopUp.objects.filter(bank_line=line, state__in=[TopUp.State.MATCHED, TopUp.State.BOOKED]).exists():
         raise LINE_TAKEN()
@@ -94,10 +94,17 @@ def match(*, line: BankLine, merchant: Merchant, user: User, at: datetime, annou
         "bank_line": line,
         "approval": approval,
     }
-    if announced is not None:
-        TopUp.objects.filter(pk=announced.pk).update(**changes)
-    else:
-        TopUp.objects.create(merchant=merchant, asked_at=at, asked_by=str(Actor.user(user)), **changes)
+    # The book's rows are not ours to lock: of two who match one line at once, the unique index lets one through.
+    try:
+        with transaction.atomic():
+            if announced is not None:
+                TopUp.objects.filter(pk=announced.pk).update(**changes)
+            else:
+                TopUp.objects.create(merchant=merchant, asked_at=at, asked_by=str(Actor.user(user)), **changes)
+    except IntegrityError as error:
+        if _ONCE in str(error):
+            raise LINE_TAKEN() from None
+        raise
     return approval
 
 

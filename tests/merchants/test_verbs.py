@@ -1,15 +1,18 @@
 """Onboarding, agreements, staff, keys and top-ups: what they do, and what they refuse without a trace."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from alliance import approvals, events, hooks, org
 from alliance.calc.worktime import shanghai_day
-from alliance.models import Event, Trade, User
+from alliance.models import Approval, Event, Trade, User
 from alliance.refusals import Refused
 from merchants import agreements, keys, onboarding, reactions, staff, topups
 from merchants.models import Agreement, ApiKey, Merchant, Outlet, Staff, TopUp
@@ -290,6 +293,63 @@ def test_two_people_book_a_top_up_once(town: Town) -> None:
         topups.match(line=bank_line, merchant=town.fruit.merchant, user=first, at=now)
     assert said(refused) == "bank_line_taken"
     assert accounts.balance(merchant.float_id or 0) == 1_100_000
+
+
+@contextmanager
+def as_application(url: str) -> Iterator[None]:
+    """Have no more rights than a web worker has."""
+    owner = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
+    parts = urlsplit(url)
+    connection.close()
+    connection.settings_dict.update(USER=parts.username, PASSWORD=parts.password or "")
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(owner)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_web_worker_may_match_and_book(town: Town, application_url: str) -> None:
+    now = timezone.now()
+    merchant, first, second = town.hotpot.merchant, finance("first"), finance("second")
+    bank_line = line(merchant)
+    with as_application(application_url):
+        with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+            BankLine.objects.select_for_update().get(pk=bank_line.pk)
+        approval = topups.match(line=bank_line, merchant=merchant, user=first, at=now)
+        approvals.approve(approval, user=second, at=now)
+    assert accounts.balance(merchant.float_id or 0) == 1_100_000
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_of_two_who_match_one_line_at_once_one_is_refused(
+    town: Town, monkeypatch: pytest.MonkeyPatch, is_announced: bool
+) -> None:
+    now = timezone.now()
+    merchant, user, bank_line = town.hotpot.merchant, finance("first"), line(town.hotpot.merchant)
+    if is_announced:
+        topups.ask(merchant=merchant, amount_fen=100_000, actor=SYSTEM, at=now)
+    ask = approvals.ask
+
+    def somebody_was_faster(**about: Any) -> Approval:
+        other = ask(**{**about, "subject": "points.bankline:0"})
+        TopUp.objects.create(
+            merchant=town.fruit.merchant,
+            asked_at=now,
+            asked_by="user:0",
+            amount_fen=100_000,
+            state=TopUp.State.MATCHED,
+            bank_line=bank_line,
+            approval=other,
+        )
+        return ask(**about)
+
+    monkeypatch.setattr(approvals, "ask", somebody_was_faster)
+    with pytest.raises(Refused) as refused:
+        topups.match(line=bank_line, merchant=merchant, user=user, at=now)
+    assert said(refused) == "bank_line_taken"
+    assert not Approval.objects.exists()
 
 
 def test_a_refused_match_frees_the_line(town: Town) -> None:
