@@ -67,7 +67,7 @@ class Request:
             [
                 "bill",
                 outlet_id,
-                self.member,
+                memberfield.plain(self.member),
                 self.bill_fen,
                 self.spend_points,
                 self.eligible_fen,
@@ -189,15 +189,15 @@ def record(
     Refuses: merchant_not_live, outlet_closed, amount_invalid, time_out_of_range, terms_missing, pin_needed, key_reused,
     what tills.identify refuses, and of the book spend_share_exceeded, points_short, wallet_frozen, wallet_unknown.
     """
-    request.check(at)
     body = request.body(outlet.pk)
     try:
+        request.check(at)
         with _transaction_for(request):
             outcome, refused, bill = _serve(outlet, request, caller, key, body, actor, at, pin)
         if refused:
             raise refused
     except Refused as refusal:
-        # A first try may have used up the code, the token or the five minutes: look for its answer before saying no.
+        # A first try may have used up the code, the token, the five minutes or the 72 hours: look for its answer first.
         stored = None if refusal.code == "key_reused" else bills.answered(caller, key, body)
         if stored is None:
             raise

@@ -38,3 +38,11 @@ def read(given: str) -> tuple[str, str]:
     if 12 <= len(plain) <= 19:
         return CARD, plain
     raise ValueError(given)
+
+
+def plain(given: str) -> str:
+    """Return the plain text of the field, or what was given when it cannot be read."""
+    try:
+        return read(given)[1]
+    except ValueError:
+        return given

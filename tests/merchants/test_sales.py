@@ -13,7 +13,7 @@ from merchants import onboarding, sales
 from merchants.models import SpentToken
 from points import accounts, identify
 from points.models import Key, Sale, Transfer, Wallet
-from tests.cast import LIN_PIN, Town
+from tests.cast import LIN_PIN, ZHOU_PHONE, Town
 from tests.factories.merchants import till_caller, token
 from tests.factories.shops import Shop, shop
 
@@ -145,6 +145,25 @@ def test_a_refusal_writes_nothing(town: Town, code: str, bill: int, spend: int, 
         record(town.hotpot, member, bill, spend, **more)
     assert refused.value.code == code
     assert counts() == before
+
+
+def test_a_late_sale_repeated_after_the_72_hours_gets_its_answer(town: Town) -> None:
+    assert town.zhou
+    now = timezone.now()
+    member, sold_at = ZHOU_PHONE, now - timedelta(hours=71)
+    first = record(town.hotpot, member, 10_000, occurred_at=sold_at, at=now)
+    again = record(town.hotpot, member, 10_000, occurred_at=sold_at, at=now + timedelta(hours=2))
+    assert (again.sale_id, again.is_replay) == (first.sale_id, True)
+    with pytest.raises(Refused) as refused:
+        record(town.hotpot, member, 10_000, occurred_at=sold_at, at=now + timedelta(hours=2), key="k-2")
+    assert refused.value.code == "time_out_of_range"
+
+
+def test_one_number_written_in_two_ways_is_one_request(town: Town) -> None:
+    assert town.zhou
+    first = record(town.hotpot, "13800138002", 10_000)
+    again = record(town.hotpot, " 138 0013-8002", 10_000)
+    assert (again.sale_id, again.is_replay) == (first.sale_id, True)
 
 
 def test_too_few_points_leave_only_the_answer(town: Town) -> None:
