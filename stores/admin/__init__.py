@@ -102,7 +102,9 @@ class FeedRunAdmin(FeedPartAdmin):
         sums = {f"sum_{name}": Sum(f"lanes__{name}", default=0) for name in SUMS}
         return super().get_queryset(request).select_related("feed").annotate(**sums)
 
-    @labelled(description=_("state"), ordering="state", tones={"open": "info", "done": "success"})
+    @labelled(
+        description=_("state"), ordering="state", tones={"open": "info", "done": "success", "abandoned": "warning"}
+    )
     def shown_state(self, run: FeedRun) -> tuple[str, str]:
         return run.state, run.get_state_display()
 

@@ -24,12 +24,16 @@ def take_file(*, feed: Feed, path: Path, catalogue: str, actor: Actor, at: datet
     """Book a store's till file, once: the same file again changes nothing and gives the same figures.
 
     Refuses, with nothing booked: feed_columns_wrong, feed_cut, feed_order_wrong, feed_value_unreadable,
-    feed_store_unknown (also for a store whose merchant is not live), feed_time_ahead, feed_busy.
+    feed_text_too_long, feed_quantity_too_large, feed_basket_too_large, feed_store_unknown (also for a store whose
+    merchant is not live), feed_terms_missing, feed_time_ahead, feed_busy. What only the book can know is listed.
     """
     baskets = files.read(path)
     if baskets and baskets[-1].at > at:
         raise refusals.TIME_AHEAD(at=baskets[-1].at.isoformat())
     tills = _tills({basket.store for basket in baskets})
+    for basket in baskets:
+        if tills[basket.store].terms_at(basket.at) is None:
+            raise refusals.TERMS_MISSING(row=basket.lines[0].row, store=basket.store)
     scope = {"file": sha256(path.read_bytes()).hexdigest()}
     done = FeedRun.objects.filter(feed=feed, scope=scope, state=FeedRun.State.DONE).first()
     if done is not None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, Max, Sum
 
 from alliance import events
 from alliance.actors import Actor
 from stores.feeds import refusals
 from stores.models import Feed, FeedLane, FeedRefusal, FeedRun
+
+STILL_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,17 @@ def begin(
 ) -> FeedRun:
     """Open a run, or take up the open one of the same scope: a killed run goes on where it stood.
 
-    Refuses: feed_busy when an open run has another scope.
+    An open run of another scope that has stood still for a quarter of an hour is abandoned.
+    Refuses: feed_busy when an open run of another scope is alive.
     """
-    Feed.objects.select_for_update().get(pk=feed.pk)
+    Feed.objects.select_for_update(no_key=True).get(pk=feed.pk)
     run = FeedRun.objects.filter(feed=feed, state=FeedRun.State.OPEN).first()
     if run is not None:
-        if run.scope != scope:
+        if run.scope == scope:
+            return run
+        if at - _heartbeat(run) < STILL_AFTER:
             raise refusals.BUSY(scope=_words(run.scope))
-        return run
+        abandon(run, actor, at)
     run = FeedRun.objects.create(feed=feed, scope=scope, baskets_expected=baskets_expected, started_at=at)
     FeedLane.objects.bulk_create(FeedLane(run=run, number=number) for number in range(lanes))
     events.record("feed.begun", run, actor, at, {"feed": feed.code, "scope": scope})
@@ -61,6 +66,18 @@ def finish(*, run: FeedRun, actor: Actor, at: datetime) -> Summary:
     return total
 
 
+@transaction.atomic
+def abandon(run: FeedRun, actor: Actor, at: datetime) -> Summary:
+    """Close a run that will not go on, once. What it booked stays; a batch that is being booked is waited for."""
+    list(FeedLane.objects.select_for_update().filter(run=run).order_by("pk"))
+    total = summary(run)
+    ended = {"state": FeedRun.State.ABANDONED, "ended_at": at}
+    if FeedRun.objects.filter(pk=run.pk, state=FeedRun.State.OPEN).update(**ended):
+        events.record("feed.abandoned", run, actor, at, {"baskets": total.baskets, "expected": run.baskets_expected})
+        run.state, run.ended_at = FeedRun.State.ABANDONED, at
+    return total
+
+
 def summary(run: FeedRun) -> Summary:
     """Return the figures of a run so far."""
     names = list(Summary.__dataclass_fields__)
@@ -68,10 +85,14 @@ def summary(run: FeedRun) -> Summary:
     return Summary(**{name: sums[f"total_{name}"] for name in names})
 
 
-def refused_by_reason(feed: Feed) -> dict[str, int]:
-    """Return how many lines of a feed were refused for each reason, over all its runs."""
-    rows = FeedRefusal.objects.filter(feed=feed).values("reason").annotate(n=Count("pk")).order_by("reason")
+def refused_by_reason(run: FeedRun) -> dict[str, int]:
+    """Return how many lines of a run were refused for each reason."""
+    rows = FeedRefusal.objects.filter(run=run).values("reason").annotate(n=Count("pk")).order_by("reason")
     return {row["reason"]: row["n"] for row in rows}
+
+
+def _heartbeat(run: FeedRun) -> datetime:
+    return run.lanes.aggregate(last=Max("moved_at"))["last"] or run.started_at
 
 
 def _words(scope: dict[str, Any]) -> str:

@@ -34,6 +34,36 @@ VALUE_UNREADABLE = declare(
     # Translators: 第 %(row)s 行的“%(value)s”读不懂。什么都没有入账，请改正后重送。
     _("Row %(row)s says “%(value)s”, which cannot be read. Nothing was booked; correct it and send it again."),
 )
+TEXT_TOO_LONG = declare(
+    "feed_text_too_long",
+    422,
+    # Translators: 第 %(row)s 行的 %(column)s 超过 %(most)s 个字符。什么都没有入账，请改正后重送。
+    _("Row %(row)s has a %(column)s of more than %(most)s characters. Nothing was booked; correct it and send again."),
+)
+QUANTITY_TOO_LARGE = declare(
+    "feed_quantity_too_large",
+    422,
+    # Translators: 第 %(row)s 行的数量超过 %(most)s。什么都没有入账，请改正后重送。
+    _("Row %(row)s has a quantity of more than %(most)s. Nothing was booked; correct it and send it again."),
+)
+BASKET_TOO_LARGE = declare(
+    "feed_basket_too_large",
+    422,
+    # Translators: 从第 %(row)s 行起的小票超过 %(yuan)s 元或 %(lines)s 行。什么都没有入账，请改正后重送。
+    _("The basket at row %(row)s is of more than ¥%(yuan)s or %(lines)s lines. Nothing was booked; correct it."),
+)
+TERMS_MISSING = declare(
+    "feed_terms_missing",
+    422,
+    # Translators: 第 %(row)s 行：门店 %(store)s 当时还没有生效的协议。什么都没有入账，请改正后重送。
+    _("Row %(row)s: the store %(store)s had no agreement in force then. Nothing was booked; correct it."),
+)
+RUN_CLOSED = declare(
+    "feed_run_closed",
+    409,
+    # Translators: 这次读取已经结束，或者另一个进程正在接着做。已入账的都在；请重新送入文件。
+    _("This run was closed, or another process goes on with it. What was booked is kept; send the file again."),
+)
 STORE_UNKNOWN = declare(
     "feed_store_unknown",
     422,
@@ -43,8 +73,11 @@ STORE_UNKNOWN = declare(
 BUSY = declare(
     "feed_busy",
     409,
-    # Translators: 上一次读取（%(scope)s）还没有读完。请先用同样的选项把它读完。
-    _("The last run of this feed (%(scope)s) is not finished. Finish it first with the same options."),
+    # Translators: 上一次读取（%(scope)s）还在进行。请用同样的选项把它读完、放弃它，或等它 15 分钟没有动静。
+    _(
+        "The last run of this feed (%(scope)s) is not finished. Finish it with the same options, abandon it, or wait "
+        "until it has stood still for 15 minutes."
+    ),
 )
 DATES_DECIDED = declare(
     "feed_dates_decided",

@@ -13,15 +13,17 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils import timezone
 
 from alliance.actors import Actor
+from alliance.refusals import Refused
 from points import bills
 from points.bills import Bill, Caller, Outcome, OutletRef
 from points.models import Terms
 from points.terms import rest_account
 from stores.calc.baskets import Basket, Screened
 from stores.feeds import refusals
-from stores.models import Feed, FeedLane, FeedRefusal, Store
+from stores.models import Feed, FeedLane, FeedRefusal, FeedRun, Store
 
 _LINE_COLUMNS = "sale_id, line, wallet_id, sold_at, store_id, product_id, quantity, value_fen, discount_fen"
 
@@ -77,28 +79,40 @@ def take(
     wallets: Mapping[str, int],
     products: Mapping[str, int],
     actor: Actor,
+    lane: FeedLane,
     now: datetime | None = None,
-    lane: FeedLane | None = None,
 ) -> Taken:
     """Book the baskets, in their order, and keep their lines.
 
     tills by the feed's store number, wallets by its holder number, products by their code in the feed's catalogue.
     now: only the database's owner may book into the past; each sale is then booked at its own time, never backwards
     for one wallet. lane: moved to the last row of these baskets.
-    Refuses: feed_store_unknown, terms_missing; a basket that the book refuses is listed with its lines.
+    Refuses: feed_store_unknown, feed_run_closed; a basket that the book refuses is listed with its lines.
     """
+    _hold(lane)
     unknown = sorted({s.basket.store for s in baskets if s.kept} - tills.keys())
     if unknown:
         raise refusals.STORE_UNKNOWN(stores=", ".join(unknown[:5]))
     taken, listed = Taken(), list[FeedRefusal]()
-    good = [s for s in baskets if s.kept and s.basket.holder in wallets]
-    drafts = [_draft(feed, s, tills[s.basket.store], wallets[s.basket.holder]) for s in good]
+    good: list[Screened] = []
+    drafts: list[Bill] = []
+    for screened in baskets:
+        if not screened.kept or screened.basket.holder not in wallets:
+            continue
+        try:
+            drafts.append(_draft(screened, tills[screened.basket.store], wallets[screened.basket.holder]))
+        except Refused as refused:
+            listed += _refused(lane, screened, FeedRefusal.Reason.BOOK_REFUSED, refused.code)
+            taken.refused_baskets += 1
+            taken.refused_lines += len(screened.kept)
+        else:
+            good.append(screened)
     caller = Caller("feed", feed.pk)
     outcomes = bills.post(drafts, caller=caller, actor=actor, now=now, at_event=now is not None) if drafts else []
     booked: list[tuple[Screened, Outcome]] = []
     for screened, outcome in zip(good, outcomes, strict=True):
         if outcome.status == "refused":
-            listed += _refused(feed, screened, FeedRefusal.Reason.BOOK_REFUSED, outcome.code or "")
+            listed += _refused(lane, screened, FeedRefusal.Reason.BOOK_REFUSED, outcome.code or "")
             taken.refused_baskets += 1
             taken.refused_lines += len(screened.kept)
             continue
@@ -111,22 +125,29 @@ def take(
         if not outcome.replayed:
             booked.append((screened, outcome))
     for screened in baskets:
-        listed += [_line_refused(feed, screened.basket, r.line.row, r.line.product, r.reason) for r in screened.refused]
+        listed += [_line_refused(lane, screened.basket, r.line.row, r.line.product, r.reason) for r in screened.refused]
         taken.refused_lines += len(screened.refused)
         if not screened.kept:
             taken.refused_baskets += 1
         elif screened.basket.holder not in wallets:
-            listed += _refused(feed, screened, FeedRefusal.Reason.HOLDER_UNKNOWN)
+            listed += _refused(lane, screened, FeedRefusal.Reason.HOLDER_UNKNOWN)
             taken.refused_baskets += 1
             taken.refused_lines += len(screened.kept)
     _keep_lines(booked, tills, wallets, products)
-    FeedRefusal.objects.bulk_create(listed, ignore_conflicts=True)
-    if lane is not None and baskets:
+    FeedRefusal.objects.bulk_create(listed)
+    if baskets:
         _move(lane, taken, max(s.basket.lines[-1].row for s in baskets))
     return taken
 
 
-def _draft(feed: Feed, screened: Screened, till: Till, wallet_id: int) -> Bill:
+def _hold(lane: FeedLane) -> None:
+    """Keep the lane to this transaction. One that moved meanwhile, or whose run was closed, is somebody else's."""
+    position = FeedLane.objects.select_for_update().values_list("position", flat=True).get(pk=lane.pk)
+    if position != lane.position or not FeedRun.objects.filter(pk=lane.run_id, state=FeedRun.State.OPEN).exists():
+        raise refusals.RUN_CLOSED()
+
+
+def _draft(screened: Screened, till: Till, wallet_id: int) -> Bill:
     basket, value = screened.basket, screened.value_fen
     terms = till.terms_at(basket.at)
     if terms is None:
@@ -166,13 +187,21 @@ def _keep_lines(
 def _move(lane: FeedLane, taken: Taken, position: int) -> None:
     names = list(Taken.__dataclass_fields__)
     changes = {name: F(name) + getattr(taken, name) for name in names}
-    FeedLane.objects.filter(pk=lane.pk).update(position=position, **changes)
+    FeedLane.objects.filter(pk=lane.pk).update(position=position, moved_at=timezone.now(), **changes)
     lane.position = position
 
 
-def _refused(feed: Feed, screened: Screened, reason: str, detail: str = "") -> list[FeedRefusal]:
-    return [_line_refused(feed, screened.basket, line.row, line.product, reason, detail) for line in screened.kept]
+def _refused(lane: FeedLane, screened: Screened, reason: str, detail: str = "") -> list[FeedRefusal]:
+    return [_line_refused(lane, screened.basket, line.row, line.product, reason, detail) for line in screened.kept]
 
 
-def _line_refused(feed: Feed, basket: Basket, row: int, product: str, reason: str, detail: str = "") -> FeedRefusal:
-    return FeedRefusal(feed=feed, row=row, basket=basket.number, product=product, reason=reason, detail=detail)
+def _line_refused(lane: FeedLane, basket: Basket, row: int, product: str, reason: str, detail: str = "") -> FeedRefusal:
+    return FeedRefusal(
+        feed_id=lane.run.feed_id,
+        run_id=lane.run_id,
+        row=row,
+        basket=basket.number,
+        product=product,
+        reason=reason,
+        detail=detail,
+    )

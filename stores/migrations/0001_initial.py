@@ -37,9 +37,9 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("open", "running"), ("done", "done")],
+                        choices=[("open", "running"), ("done", "done"), ("abandoned", "abandoned")],
                         default="open",
-                        max_length=8,
+                        max_length=12,
                         verbose_name="state",
                     ),
                 ),
@@ -67,6 +67,7 @@ class Migration(migrations.Migration):
                 ("id", models.AutoField(primary_key=True, serialize=False)),
                 ("number", models.PositiveSmallIntegerField(verbose_name="number")),
                 ("position", models.PositiveBigIntegerField(default=0, verbose_name="position")),
+                ("moved_at", models.DateTimeField(blank=True, null=True, verbose_name="got on")),
                 ("baskets", models.PositiveIntegerField(default=0, verbose_name="baskets")),
                 ("repeated", models.PositiveIntegerField(default=0, verbose_name="baskets known already")),
                 ("without_points", models.PositiveIntegerField(default=0, verbose_name="baskets without points")),
@@ -239,12 +240,21 @@ class Migration(migrations.Migration):
                         verbose_name="feed",
                     ),
                 ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="refusals",
+                        to="stores.feedrun",
+                        verbose_name="run",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "refused line",
                 "verbose_name_plural": "refused lines",
                 "constraints": [
-                    models.UniqueConstraint(fields=("feed", "row"), name="stores_feedrefusal_row_once_per_feed")
+                    models.UniqueConstraint(fields=("run", "row"), name="stores_feedrefusal_row_once_per_run")
                 ],
             },
         ),
@@ -258,11 +268,11 @@ class Migration(migrations.Migration):
             model_name="feedrun",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("ended_at__isnull", False), ("state", "done")),
+                    models.Q(("ended_at__isnull", False), ("state__in", ["done", "abandoned"])),
                     models.Q(("ended_at__isnull", True), ("state", "open")),
                     _connector="OR",
                 ),
-                name="stores_feedrun_ended_when_done",
+                name="stores_feedrun_ended_when_not_open",
             ),
         ),
         migrations.AddConstraint(

@@ -36,11 +36,12 @@ class FeedRun(models.Model):
     class State(models.TextChoices):
         OPEN = "open", _("running")  # Translators: 进行中
         DONE = "done", _("done")  # Translators: 已完成
+        ABANDONED = "abandoned", _("abandoned")  # Translators: 已放弃
 
     id = models.AutoField(primary_key=True)
     feed = models.ForeignKey(Feed, models.PROTECT, related_name="runs", verbose_name=_("feed"))
     scope = models.JSONField(_("scope"), default=dict)
-    state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.OPEN)
+    state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.OPEN)
     baskets_expected = models.PositiveIntegerField(_("baskets expected"))
     started_at = models.DateTimeField(_("started"))
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
@@ -53,8 +54,8 @@ class FeedRun(models.Model):
                 name="stores_feedrun_one_open_per_feed", fields=["feed"], condition=models.Q(state="open")
             ),
             models.CheckConstraint(
-                name="stores_feedrun_ended_when_done",
-                condition=models.Q(state="done", ended_at__isnull=False)
+                name="stores_feedrun_ended_when_not_open",
+                condition=models.Q(state__in=["done", "abandoned"], ended_at__isnull=False)
                 | models.Q(state="open", ended_at__isnull=True),
             ),
         ]
@@ -64,12 +65,16 @@ class FeedRun(models.Model):
 
 
 class FeedLane(models.Model):
-    """How far one lane of a run has come. position: the number in the file of the last row that is settled."""
+    """How far one lane of a run has come. position: the number in the file of the last row that is settled.
+
+    moved_at: when it last got on; the youngest of a run is the run's heartbeat.
+    """
 
     id = models.AutoField(primary_key=True)
     run = models.ForeignKey(FeedRun, models.CASCADE, related_name="lanes", verbose_name=_("run"))
     number = models.PositiveSmallIntegerField(_("number"))
     position = models.PositiveBigIntegerField(_("position"), default=0)
+    moved_at = models.DateTimeField(_("got on"), null=True, blank=True)  # Translators: 最近推进
     baskets = models.PositiveIntegerField(_("baskets"), default=0)
     repeated = models.PositiveIntegerField(_("baskets known already"), default=0)
     without_points = models.PositiveIntegerField(_("baskets without points"), default=0)
@@ -103,6 +108,7 @@ class FeedRefusal(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     feed = models.ForeignKey(Feed, models.PROTECT, related_name="refusals", verbose_name=_("feed"))
+    run = models.ForeignKey(FeedRun, models.CASCADE, related_name="refusals", verbose_name=_("run"))
     row = models.PositiveBigIntegerField(_("row"))
     basket = models.CharField(_("basket"), max_length=40)
     product = models.CharField(_("product"), max_length=32, blank=True)
@@ -113,7 +119,7 @@ class FeedRefusal(models.Model):
         verbose_name = _("refused line")  # Translators: 被拒行
         verbose_name_plural = _("refused lines")
         constraints = [
-            models.UniqueConstraint(name="stores_feedrefusal_row_once_per_feed", fields=["feed", "row"]),
+            models.UniqueConstraint(name="stores_feedrefusal_row_once_per_run", fields=["run", "row"]),
         ]
 
     def __str__(self) -> str:

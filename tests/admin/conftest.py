@@ -106,8 +106,8 @@ class World:
         events.record("test.done", "town", SYSTEM, at)
         calendar.declare_day(on=date(2026, 1, 1), is_working=False, name="元旦", actor=SYSTEM, at=at)
         feed = Feed.objects.create(code="tills", title="收银", created_at=at)
-        FeedRun.objects.create(feed=feed, baskets_expected=10, started_at=at)
-        FeedRefusal.objects.create(feed=feed, row=1, basket="1", reason="product_unknown")
+        run = FeedRun.objects.create(feed=feed, baskets_expected=10, started_at=at)
+        FeedRefusal.objects.create(feed=feed, run=run, row=1, basket="1", reason="product_unknown")
         Product.objects.create(catalogue="cj", code="1", name="洗洁精", department="日化")
 
     def outlets(self) -> list[Outlet]:

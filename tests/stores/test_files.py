@@ -80,11 +80,34 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         "B1,NP-01,1,2026-11-20T09:14:05,milk,1,9🍎,0",
         "B1,NP-01,1,2026-11-20T09:14:05,milk,1,1e3,0",
         "B1,NP-01,1,yesterday,milk,1,9.90,0",
+        "B1,NP-01,1,2026-11-20T09:14:05,milk,1_0,9.90,0",
+        "B1,NP-01,1,2026-11-20T09:14:05,milk,２,9.90,0",
+        "B1,NP-01,1,2026-11-20T09:14:05,milk,1,９.90,0",
+        "B1,NP-01,1,2026-11-20T09:14:05,mi\0lk,1,9.90,0",
+        ",NP-01,1,2026-11-20T09:14:05,milk,1,9.90,0",
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_row(tmp_path: Path, line: str) -> None:
     refused = refusal(tmp_path, HEADER + line + "\nend,1\n")
     assert refused.code == "feed_value_unreadable"
+    assert refused.facts["row"] == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (["B" * 41 + ",NP-01,1,2026-11-20T09:14:05,milk,1,9.90,0"], "feed_text_too_long"),
+        (["B1," + "N" * 33 + ",1,2026-11-20T09:14:05,milk,1,9.90,0"], "feed_text_too_long"),
+        (["B1,NP-01," + "1" * 33 + ",2026-11-20T09:14:05,milk,1,9.90,0"], "feed_text_too_long"),
+        (["B1,NP-01,1,2026-11-20T09:14:05," + "7" * 33 + ",1,9.90,0"], "feed_text_too_long"),
+        (["B1,NP-01,1,2026-11-20T09:14:05,milk,2147483648,9.90,0"], "feed_quantity_too_large"),
+        (["B1,NP-01,1,2026-11-20T09:14:05,milk,1,9999999,0"] * 2, "feed_basket_too_large"),
+        (["B1,NP-01,1,2026-11-20T09:14:05,milk,1,0.01,0"] * 32_768, "feed_basket_too_large"),
+    ],
+)
+def test_what_the_book_has_no_room_for_is_named_with_its_row(tmp_path: Path, lines: list[str], code: str) -> None:
+    refused = refusal(tmp_path, HEADER + "\n".join(lines) + f"\nend,{len(lines)}\n")
+    assert refused.code == code
     assert refused.facts["row"] == 1
 
 

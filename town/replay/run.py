@@ -84,8 +84,16 @@ def replay(options: Options, *, workers: int, say: Say, live: Callable[[str], No
         _close(*_days(options, moved, today), say)
         feeds.finish(run=run, actor=ACTOR, at=timezone.now())
     return Report(
-        feeds.summary(run), seen.expected, feeds.refused_by_reason(feed), first, last, time.monotonic() - started
+        feeds.summary(run), seen.expected, feeds.refused_by_reason(run), first, last, time.monotonic() - started
     )
+
+
+def abandon() -> bool:
+    """Let the replay's open run go, so that other options may begin; whether there was one."""
+    run = FeedRun.objects.filter(feed__code=founding.FEED, state=FeedRun.State.OPEN).first()
+    if run is not None:
+        feeds.abandon(run, ACTOR, timezone.now())
+    return run is not None
 
 
 def _found(found: source.Source, seen: Scan, feed: Feed, first: date, say: Say) -> None:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from alliance.refusals import Refused
 from town.replay.options import Options
-from town.replay.run import WORKERS, Report, replay
+from town.replay.run import WORKERS, Report, abandon, replay
 from town.screen import Screen, as_owner, without_waiting
 
 
@@ -24,12 +24,16 @@ class Command(BaseCommand):
         parser.add_argument("--to", dest="last", type=date.fromisoformat, help="last day of the source, 2017-12-31")
         parser.add_argument("--keep-dates", action="store_true", help="leave the year 2017 where it was")
         parser.add_argument("--workers", type=_count, default=WORKERS)
+        parser.add_argument("--abandon", action="store_true", help="let the unfinished run go; what it booked stays")
 
     def handle(self, *args: Any, **words: Any) -> None:
         as_owner()
         without_waiting()
         options = Options(words["households"], words["first"], words["last"], words["keep_dates"])
         screen = Screen(self.stdout)
+        if words["abandon"]:
+            screen.say("The unfinished run was let go." if abandon() else "There is no unfinished run.")
+            return
         try:
             report = replay(options, workers=min(words["workers"], 64), say=screen.say, live=screen.live)
         except Refused as refused:
