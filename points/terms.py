@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from django.db import connection, transaction
-from django.db.models import Q
 
-from points.models import Account, Terms
+from points.models import Terms
 from points.refusals import TERMS_MISSING
 
 
@@ -17,10 +16,6 @@ class HasAccounts(Protocol):
 
     @property
     def float_id(self) -> int: ...
-    @property
-    def proceeds_id(self) -> int: ...
-    @property
-    def fee_rest_id(self) -> int: ...
 
 
 @transaction.atomic
@@ -41,28 +36,18 @@ def write(
     holdback_days: int = 7,
 ) -> Terms:
     """Write a version; the one before ends where it starts. The four shares are parts of the rebate, the buffer takes
-    what is left of it. Versions are never changed: old sales keep theirs."""
-    earlier = Terms.objects.filter(float_id=merchant.float_id, valid_from__lt=valid_from)
-    earlier.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=valid_from)).update(valid_to=valid_from)
-    promo = Account.objects.get(kind=Account.Kind.PROMO, float_id=merchant.float_id)
-    return Terms.objects.create(
-        float_id=merchant.float_id,
-        proceeds_id=merchant.proceeds_id,
-        fee_rest_id=merchant.fee_rest_id,
-        promo=promo,
-        version=version,
-        rate_bps=rate_bps,
-        member_bps=member_bps,
-        fee_bps=fee_bps,
-        centre_bps=centre_bps,
-        promo_bps=promo_bps,
-        spend_fee_bps=spend_fee_bps,
-        spend_share_bps=spend_share_bps,
-        matures_days=matures_days,
-        holdback_days=holdback_days,
-        valid_from=valid_from,
-        valid_to=valid_to,
-    )
+    what is left of it. Versions are never changed: old sales keep theirs. The book looks up the merchant's accounts."""
+    arguments = [
+        merchant.float_id, version, rate_bps, member_bps, fee_bps, centre_bps, promo_bps, spend_fee_bps,
+        spend_share_bps, matures_days, holdback_days, valid_from, valid_to,
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, arguments)
+        return Terms.objects.get(pk=cursor.fetchone()[0])
+
+
+_WRITE = """SELECT points_write_terms(%s::bigint, %s::integer, %s::integer, %s::integer, %s::integer, %s::integer,
+  %s::integer, %s::integer, %s::integer, %s::smallint, %s::smallint, %s::timestamptz, %s::timestamptz)"""
 
 
 def in_force(float_id: int, at: datetime) -> Terms:

@@ -13,13 +13,40 @@ DECLARE
   opened bigint;
 BEGIN
   IF p_kind IS NULL OR p_kind NOT IN (3, 4, 6, 7, 11, 12) OR p_owner IS NULL OR p_at IS NULL OR (p_kind IN (4, 6, 12)) <> (p_float IS NOT NULL)
-     OR p_float IS NOT NULL AND NOT EXISTS (SELECT FROM points_account WHERE id = p_float AND kind = 3) THEN
+     OR p_float IS NOT NULL AND NOT EXISTS (SELECT FROM points_account WHERE id = p_float AND kind = 3 AND owner_no = p_owner) THEN
     RAISE EXCEPTION 'no such account' USING ERRCODE = '22023';
   END IF;
   INSERT INTO points_account (kind, owner_no, title, float_id, opened_at) VALUES (p_kind, p_owner, left(p_title, 120), p_float, p_at)
     ON CONFLICT (kind, owner_no) WHERE kind IN (3, 4, 6, 7, 12) DO NOTHING RETURNING id INTO opened;
   IF opened IS NULL THEN SELECT id INTO opened FROM points_account WHERE kind = p_kind AND owner_no = p_owner; END IF;
   RETURN opened;
+END $$;
+
+-- One version of an agreement. The book looks up the merchant's accounts itself. The version in force at p_from ends there,
+-- unless bills were already booked under it from then on; older versions are never touched.
+CREATE FUNCTION points_write_terms(p_float bigint, p_version integer, p_rate integer, p_member integer, p_fee integer, p_centre integer, p_promo integer,
+  p_spend_fee integer, p_spend_share integer, p_matures smallint, p_holdback smallint, p_from timestamptz, p_to timestamptz DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  owner bigint; proceeds bigint; fee_rest bigint; promo bigint; ended bigint; written bigint;
+BEGIN
+  SELECT owner_no INTO owner FROM points_account WHERE id = p_float AND kind = 3 FOR NO KEY UPDATE;
+  SELECT min(id) FILTER (WHERE kind = 4), min(id) FILTER (WHERE kind = 6), min(id) FILTER (WHERE kind = 12) INTO proceeds, fee_rest, promo
+    FROM points_account WHERE float_id = p_float AND owner_no = owner AND kind IN (4, 6, 12);
+  IF owner IS NULL OR proceeds IS NULL OR fee_rest IS NULL OR promo IS NULL OR p_from IS NULL OR p_to <= p_from THEN
+    RAISE EXCEPTION 'no such merchant or time' USING ERRCODE = '22023';
+  END IF;
+  UPDATE points_terms SET valid_to = p_from WHERE float_id = p_float AND valid_from < p_from AND (valid_to IS NULL OR valid_to > p_from) RETURNING id INTO ended;
+  -- No bill is later than the clock and five minutes (or than the owner's own clock): a start beyond needs no look.
+  IF ended IS NOT NULL AND (p_from <= clock_timestamp() + interval '5 minutes' OR pg_has_role(session_user, current_user, 'MEMBER'))
+     AND EXISTS (SELECT FROM points_sale WHERE terms_id = ended AND kind = 1 AND event_at >= p_from AND booked_at >= p_from - interval '1 day') THEN
+    RAISE EXCEPTION 'bills were booked under the version before' USING ERRCODE = '22023';
+  END IF;
+  INSERT INTO points_terms (float_id, proceeds_id, fee_rest_id, promo_id, version, rate_bps, member_bps, fee_bps, centre_bps, promo_bps,
+      spend_fee_bps, spend_share_bps, matures_days, holdback_days, valid_from, valid_to)
+    VALUES (p_float, proceeds, fee_rest, promo, p_version, p_rate, p_member, p_fee, p_centre, p_promo,
+      p_spend_fee, p_spend_share, p_matures, p_holdback, p_from, p_to) RETURNING id INTO written;
+  RETURN written;
 END $$;
 
 CREATE FUNCTION points_open_rest(p_terms bigint, p_centre bigint, p_at timestamptz) RETURNS bigint
@@ -59,9 +86,10 @@ DECLARE
   ts timestamptz := points_clock(p_now); line bigint; old record;
 BEGIN
   IF p_amount IS NULL OR p_amount NOT BETWEEN 1 AND 1000000000000 OR coalesce(p_serial, '') = '' OR coalesce(p_bank, '') = '' OR coalesce(p_account, '') = ''
-     OR p_value_on IS NULL OR p_event IS NULL THEN
+     OR p_value_on IS NULL OR p_value_on NOT BETWEEN '2000-01-01' AND (ts AT TIME ZONE 'Asia/Shanghai')::date + 366 THEN
     RAISE EXCEPTION 'no bank line' USING ERRCODE = '22023';
   END IF;
+  PERFORM points_check_event(p_event, p_now);
   INSERT INTO points_bank_line (bank, account, serial, amount_fen, value_on, payer, memo, received_at, journal_id)
     VALUES (p_bank, p_account, p_serial, p_amount, p_value_on, left(p_payer, 120), left(p_memo, 200), ts, 0)
     ON CONFLICT (bank, account, serial) DO NOTHING RETURNING id INTO line;
@@ -83,6 +111,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   ts timestamptz; b record; jid bigint;
 BEGIN
+  PERFORM points_check_event(p_event, p_now);
   SELECT * INTO b FROM points_bank_line WHERE id = p_line FOR UPDATE;
   IF b.id IS NULL THEN RAISE EXCEPTION 'bank line unknown' USING ERRCODE = 'LH001'; END IF;
   IF b.allotted_to_id IS NOT NULL THEN
@@ -116,6 +145,11 @@ BEGIN
      OR p_event IS NULL OR p_points > 0 AND p_expires IS NULL OR p_actor IS NULL
      OR NOT EXISTS (SELECT FROM points_account z WHERE z.id = p_funder AND z.kind IN (3, 11)) THEN
     RAISE EXCEPTION 'no adjustment' USING ERRCODE = '22023';
+  END IF;
+  PERFORM points_check_event(p_event, p_now);
+  IF p_points > 0 THEN
+    day := (coalesce(p_now, clock_timestamp()) AT TIME ZONE 'Asia/Shanghai')::date;
+    IF p_expires NOT BETWEEN day AND (day + interval '10 years')::date THEN RAISE EXCEPTION 'no such expiry' USING ERRCODE = '22023'; END IF;
   END IF;
   SELECT z.balance, z.pending, z.held, z.seq, z.last_at INTO w FROM points_wallet z WHERE z.id = p_wallet FOR NO KEY UPDATE;
   ts := points_clock(p_now);

@@ -23,10 +23,9 @@ BEGIN
     END IF;
   END LOOP;
 END $$;
--- Not history: who finds a wallet, what an agreement says, a wallet's tier.
+-- Not history: who finds a wallet, a wallet's tier.
 GRANT INSERT, UPDATE (ends_at) ON points_handle TO {role};
 GRANT INSERT, UPDATE (code_secret, code_step, pin_hash, pin_tries, pin_locked_until) ON points_pass TO {role};
-GRANT INSERT, UPDATE (valid_to) ON points_terms TO {role};
 GRANT UPDATE (tier, frozen_at) ON points_wallet TO {role};
 GRANT UPDATE (title) ON points_account TO {role};
 GRANT EXECUTE ON FUNCTION
@@ -39,6 +38,7 @@ GRANT EXECUTE ON FUNCTION
   points_open_wallets(integer, timestamptz, smallint),
   points_open_account(smallint, bigint, text, bigint, timestamptz),
   points_open_rest(bigint, bigint, timestamptz),
+  points_write_terms(bigint, integer, integer, integer, integer, integer, integer, integer, integer, smallint, smallint, timestamptz, timestamptz),
   points_mature(smallint, date, integer),
   points_expire(smallint, date, integer, timestamptz),
   points_close(date, bigint[], timestamptz),

@@ -27,6 +27,15 @@ BEGIN
   RETURN p_now;
 END $$;
 
+-- One guard for times that callers give: finite, not before 2000, and not later than the clock and five minutes. The owner
+-- who also chooses the time of booking (p_now) may be ahead of the clock.
+CREATE FUNCTION points_check_event(p_event timestamptz, p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF (p_event >= '2000-01-01 00:00+00' AND p_event < '2200-01-01 00:00+00' AND (p_now IS NOT NULL OR p_event <= clock_timestamp() + interval '5 minutes')) IS NOT TRUE THEN
+    RAISE EXCEPTION 'no such time' USING ERRCODE = '22023';
+  END IF;
+END $$;
+
 -- One bill: plain statements, which PL/pgSQL runs faster than one with many parts. `points_post` calls it for a batch of one; a test proves that both are the same.
 CREATE FUNCTION points_post_one(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_wallet bigint, p_outlet bigint, p_rest bigint,
@@ -51,7 +60,9 @@ BEGIN
       t.id, t.float_id, t.proceeds_id, t.fee_rest_id, t.rate_bps, t.member_bps, t.spend_fee_bps, t.matures_days, t.holdback_days,
       f.closed_on, f.balance, (p_event AT TIME ZONE 'Asia/Shanghai')::date, (p_eligible::bigint * t.rate_bps + 5000) / 10000, p_spend::bigint * t.spend_fee_bps / 10000,
       p_paid BETWEEN 0 AND 1000000000 AND p_spend BETWEEN 0 AND 1000000000 AND p_paid + p_spend > 0 AND p_eligible BETWEEN 0 AND p_paid
-        AND p_spend::bigint * 10000 <= (p_paid::bigint + p_spend) * t.spend_share_bps AND p_outlet IS NOT NULL AND p_event IS NOT NULL
+        AND p_spend::bigint * 10000 <= (p_paid::bigint + p_spend) * t.spend_share_bps AND p_outlet IS NOT NULL
+        AND p_event >= t.valid_from AND p_event < coalesce(t.valid_to, '2200-01-01 00:00+00')
+        AND (p_now IS NOT NULL OR p_event <= clock_timestamp() + interval '5 minutes')
         AND p_key IS NOT NULL AND p_body IS NOT NULL AND p_caller_kind IS NOT NULL AND p_caller_id IS NOT NULL AND length(p_actor) <= 40
     INTO w_balance, w_pending, w_free, w_seq, w_last, w_open, t_id, t_float, t_proceeds, t_fee_rest, t_rate, t_member, t_spend_fee, t_matures, t_holdback,
       f_closed, f_balance, ev_day, rebate, fee, w_fits
@@ -197,6 +208,9 @@ BEGIN
      OR n <> cardinality(p_paid) OR n <> cardinality(p_eligible) OR n <> cardinality(p_spend) OR n <> cardinality(p_reference) THEN
     RAISE EXCEPTION 'arrays of different length' USING ERRCODE = '22023';
   END IF;
+  -- The extremes speak for all, before any reckoning with days.
+  PERFORM points_check_event(min(e), p_now), points_check_event(max(e), p_now) FROM unnest(p_event) e HAVING count(e) = n;
+  IF NOT FOUND THEN RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023'; END IF;
   -- 1 the wallets
   SELECT array_agg(s.id), array_agg(s.balance), array_agg(s.pending), array_agg(s.free), array_agg(s.seq), array_agg(s.last_at), array_agg(s.frozen)
     INTO w_ids, w_bal, w_pend, w_free, w_seq, w_last, w_frozen
@@ -219,12 +233,12 @@ BEGIN
         u.spend,
         coalesce(u.terms IS NOT NULL AND u.paid BETWEEN 0 AND 1000000000 AND u.spend BETWEEN 0 AND 1000000000 AND u.paid + u.spend > 0
           AND u.eligible BETWEEN 0 AND u.paid AND u.spend::bigint * 10000 <= (u.paid::bigint + u.spend) * u.spend_share_bps
-          AND u.event_at IS NOT NULL AND u.outlet IS NOT NULL, false) AS fits
+          AND u.event_at >= u.valid_from AND u.event_at < coalesce(u.valid_to, '2200-01-01 00:00+00') AND u.outlet IS NOT NULL, false) AS fits
       FROM (
         SELECT q.*, (q.o)::integer AS ordinal, z.key IS NOT NULL AS known, z.body = q.body AND z.wallet_id = q.wallet AS same, v.frozen,
           first_value(q.o) OVER same_key AS first_o, first_value(q.body) OVER same_key AS first_body, first_value(q.wallet) OVER same_key AS first_wallet,
           t.id AS terms, t.float_id, t.proceeds_id AS proceeds, t.fee_rest_id AS fee_rest, t.rate_bps AS rate, t.member_bps AS member, t.spend_fee_bps,
-          t.spend_share_bps, t.matures_days, t.holdback_days, f.balance AS float_balance,
+          t.spend_share_bps, t.matures_days, t.holdback_days, t.valid_from, t.valid_to, f.balance AS float_balance,
           (q.eligible::bigint * t.rate_bps + 5000) / 10000 AS rebate, d.day, d.base,
           greatest(least(d.day, (d.base AT TIME ZONE 'Asia/Shanghai')::date), f.closed_on + 1) AS booked_on
         FROM unnest(p_key, p_body, p_wallet, p_outlet, p_rest, p_event, p_paid, p_eligible, p_spend, p_reference) WITH ORDINALITY

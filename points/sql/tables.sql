@@ -62,6 +62,8 @@ CREATE TABLE points_terms (
   valid_from timestamptz NOT NULL,
   valid_to timestamptz,
   CONSTRAINT points_terms_shares_within_the_rebate CHECK (member_bps + fee_bps + centre_bps + promo_bps <= 10000),
+  -- Every bill lies within its terms: this bounds the times of bills from below.
+  CONSTRAINT points_terms_sane_times CHECK (valid_from BETWEEN '1999-12-31 00:00+00' AND '2200-01-01 00:00+00' AND isfinite(coalesce(valid_to, valid_from))),
   CONSTRAINT points_terms_one_version UNIQUE (float_id, version),
   CONSTRAINT points_terms_one_in_force EXCLUDE USING gist (float_id WITH =, tstzrange(valid_from, valid_to) WITH &&)
 );

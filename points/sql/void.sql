@@ -19,6 +19,7 @@ BEGIN
      OR p_actor IS NULL OR length(p_actor) > 40 THEN
     RAISE EXCEPTION 'no void' USING ERRCODE = '22023';
   END IF;
+  PERFORM points_check_event(p_event, p_now);
   -- Recent sales first: the outlet's index by time. An old one is looked for only to say that it is too late.
   SELECT * INTO s FROM points_sale z WHERE z.outlet_id = p_outlet AND z.id = p_sale AND z.kind = 1
     AND z.booked_at >= coalesce(p_now, clock_timestamp()) - interval '1 day' AND z.booked_at <= coalesce(p_now, clock_timestamp()) + interval '1 day';

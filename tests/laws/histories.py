@@ -101,7 +101,9 @@ class History:
             return Bill(**changed)
         self.n += 1
         shop = self.random.randrange(len(self.shops))
-        _row, mine = self.random.choice(self.versions[self.floats[shop]][-2:])
+        event_at = self.now - timedelta(seconds=self.random.choice([0, 0, 5, 600, 50_000, 250_000]))
+        event_at = max(event_at, START)
+        mine = [mine for row, mine in self.versions[self.floats[shop]] if row.valid_from <= event_at][-1]
         centre = self.random.choice(self.centres)
         wallet = self.random.choice(self.wallets)
         paid = self.random.choice([0, 1, 7, 18, 99, 500, 2_600, 9_999, self.random.randrange(1, 60_000)])
@@ -114,7 +116,6 @@ class History:
         paid = paid or spend + 1
         eligible = paid if self.random.random() < 0.8 else self.random.randrange(0, paid + 1)
         wallet = wallet if self.random.random() < 0.99 else 999_999_999
-        event_at = self.now - timedelta(seconds=self.random.choice([0, 0, 5, 600, 50_000, 250_000]))
         return Bill(
             f"k{self.n}",
             f"b{self.n}",
@@ -229,6 +230,8 @@ class History:
             Wallet.objects.filter(pk=wallet).update(frozen_at=None)
 
     def _new_version(self) -> None:
+        # Not into the past of bills that were booked under the version before.
+        self.now += timedelta(seconds=1)
         self._sign(self.random.choice(self.shops), self.now)
 
     # --- helpers --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -26,6 +27,10 @@ KEPT = (
 )
 POST = """SELECT status FROM points_post_one(1::smallint, 1, 'x', gen_random_uuid(), gen_random_uuid(), %(wallet)s, 1, %(rest)s, now(),
   %(paid)s, %(paid)s, %(spend)s, '', %(now)s::timestamptz)"""
+
+BATCH = """SELECT status FROM points_post(1::smallint, 1, 'x', ARRAY[gen_random_uuid(), gen_random_uuid()],
+  ARRAY[gen_random_uuid(), gen_random_uuid()], ARRAY[%(wallet)s, %(wallet)s]::bigint[], ARRAY[1, 1]::bigint[],
+  ARRAY[%(rest)s, %(rest)s]::bigint[], ARRAY[EVENTS]::timestamptz[], ARRAY[100, 100], ARRAY[100, 100], ARRAY[0, 0], ARRAY['', ''])"""
 
 
 @pytest.fixture
@@ -144,6 +149,119 @@ def test_nonsense_is_refused(application_connection: psycopg.Connection[Any], fa
     refused(application_connection, "SELECT points_open_account(1::smallint, 1, 'custody', NULL, now())")
     refused(application_connection, "SELECT points_open_account(8::smallint, 1, 'fee', NULL, now())")
     assert everything() == seen
+
+
+TIMES = ("infinity", "-infinity", "0001-01-01", "1999-06-01", "2100-01-01")
+
+
+@pytest.mark.parametrize("time", [*TIMES, "soon"])
+def test_times_that_cannot_be_are_refused(
+    application_connection: psycopg.Connection[Any], facts: dict[str, Any], time: str
+) -> None:
+    ask = application_connection.execute
+    (line,) = ask(
+        "SELECT line_id FROM points_receive('b', 'a', 's', 5, current_date, '', '', 'x', now())"
+    ).fetchone() or (0,)
+    seen = everything()
+    at = "now() + interval '6 minutes'" if time == "soon" else f"'{time}'::timestamptz"
+    refused(application_connection, POST.replace("now()", at), facts)
+    for events in (f"now(), {at}", f"{at}, now()"):
+        refused(application_connection, BATCH.replace("EVENTS", events), facts)
+    funder = "(SELECT float_id FROM points_account WHERE id = %(rest)s)"
+    adjust = f"""SELECT * FROM points_adjust(1::smallint, 1, 'x', gen_random_uuid(), gen_random_uuid(), %(wallet)s, {funder}, 5,
+      CAST(EXPIRES AS date), EVENT)"""
+    refused(application_connection, adjust.replace("EVENT", at).replace("EXPIRES", "current_date + 9"), facts)
+    if time != "soon":
+        refused(application_connection, adjust.replace("EVENT", "now()").replace("EXPIRES", f"'{time}'"), facts)
+        refused(application_connection, f"SELECT * FROM points_receive('b', 'a', 't', 5, '{time}', '', '', 'x', now())")
+    refused(application_connection, f"SELECT * FROM points_receive('b', 'a', 't', 5, current_date, '', '', 'x', {at})")
+    refused(application_connection, f"SELECT points_allot({line}, {funder}, 'x', {at})", facts)
+    refused(
+        application_connection,
+        f"SELECT * FROM points_void(1::smallint, 1, 'x', gen_random_uuid(), gen_random_uuid(), 1, 1, {at})",
+    )
+    assert everything() == seen
+    for statement in (POST, BATCH.replace("EVENTS", "now(), now() + interval '4 minutes'")):
+        assert ask(statement, facts).fetchone() == (0,)
+    granted = adjust.replace("EVENT", "now()").replace("EXPIRES", "current_date + 9")
+    assert (ask(granted, facts).fetchone() or ())[0] == 0
+
+
+WRITE = """SELECT points_write_terms(%(float)s, %(version)s, 800, 6250, 1875, 1250, 0, 100, 5000, 7::smallint, 7::smallint,
+  %(from)s::timestamptz, %(to)s::timestamptz)"""
+
+
+def test_terms_name_the_merchants_own_accounts(
+    application_connection: psycopg.Connection[Any], facts: dict[str, Any]
+) -> None:
+    from points.models import Account, Terms
+
+    terms = Terms.objects.get(pk=Account.objects.get(pk=facts["rest"]).terms_id)
+    before = list(Terms.objects.order_by("pk").values())
+    refused(application_connection, "UPDATE points_terms SET valid_to = now()")
+    refused(application_connection, "UPDATE points_terms SET proceeds_id = fee_rest_id")
+    refused(application_connection, "DELETE FROM points_terms")
+    columns = (
+        "float_id, proceeds_id, fee_rest_id, promo_id, version, rate_bps, member_bps, fee_bps, centre_bps, promo_bps, "
+    )
+    columns += "spend_fee_bps, spend_share_bps, matures_days, holdback_days, valid_from"
+    refused(application_connection, f"INSERT INTO points_terms ({columns}) SELECT {columns} FROM points_terms")
+    new: dict[str, Any] = {"float": terms.float_id, "version": 2, "from": "2090-01-01", "to": None}
+    sold = application_connection.execute(POST, facts).fetchone()
+    assert sold == (0,)
+    for change in (
+        {"float": terms.proceeds_id},
+        {"float": None},
+        {"from": None},
+        {"from": "infinity"},
+        {"from": "-infinity"},
+        {"to": "infinity"},
+        {"to": "2089-01-01"},
+        {"from": "2020-01-01"},
+        {"from": (datetime.now(UTC) - timedelta(minutes=1)).isoformat()},
+    ):
+        with pytest.raises(
+            (errors.InvalidParameterValue, errors.CheckViolation, errors.ExclusionViolation, errors.NotNullViolation)
+        ):
+            application_connection.execute(WRITE, {**new, **change})
+    refused(
+        application_connection,
+        "SELECT points_open_account(4::smallint, 987654, 'mine', %(float)s, now())",
+        {"float": terms.float_id},
+    )
+    assert list(Terms.objects.order_by("pk").values()) == before
+    application_connection.execute(WRITE, new)
+    second = Terms.objects.get(float_id=terms.float_id, version=2)
+    terms.refresh_from_db()
+    assert terms.valid_to == second.valid_from
+    assert (second.proceeds_id, second.fee_rest_id, second.promo_id) == (
+        terms.proceeds_id,
+        terms.fee_rest_id,
+        terms.promo_id,
+    )
+
+
+def test_a_bill_outside_its_terms_is_refused(
+    application_connection: psycopg.Connection[Any], facts: dict[str, Any]
+) -> None:
+    from points.models import Account
+
+    float_id = Account.objects.get(pk=facts["rest"]).float_id
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT valid_from FROM points_terms WHERE float_id = %s", [float_id])
+        (start,) = cursor.fetchone()
+        cursor.execute("UPDATE points_terms SET valid_to = now() - interval '1 hour' WHERE float_id = %s", [float_id])
+    seen = everything()
+    for event in (
+        "now()",
+        "now() - interval '59 minutes'",
+        f"'{start.isoformat()}'::timestamptz - interval '1 second'",
+    ):
+        refused(application_connection, POST.replace("now()", event), facts)
+        refused(application_connection, BATCH.replace("EVENTS", f"{event}, now() - interval '61 minutes'"), facts)
+    assert everything() == seen
+    for event in ("now() - interval '61 minutes'", f"'{start.isoformat()}'::timestamptz"):
+        assert application_connection.execute(POST.replace("now()", event), facts).fetchone() == (0,)
 
 
 def test_inner_functions_are_not_for_the_application(
