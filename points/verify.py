@@ -85,17 +85,41 @@ _LAWS: dict[str, str] = {
     "a sale was reckoned by its terms": """
         SELECT count(*), count(*) FILTER (WHERE t.id IS NULL OR s.rate_bps <> t.rate_bps OR s.member_bps <> t.member_bps
             OR s.spend_fee_bps <> t.spend_fee_bps OR s.float_id <> t.float_id) FROM points_sale s LEFT JOIN points_terms t ON t.id = s.terms_id""",
+    "a sale happened while its terms were in force": """
+        SELECT count(*), count(*) FILTER (WHERE s.kind = 1 AND (s.event_at < t.valid_from OR s.event_at >= t.valid_to))
+        FROM points_sale s JOIN points_terms t ON t.id = s.terms_id""",
+    "a bill moved the accounts of its terms": """
+        SELECT count(*), count(*) FILTER (WHERE t.id IS NULL OR CASE x.kind
+            WHEN 1 THEN x.debit_id <> t.float_id OR x.credit_id <> x.wallet_id OR x.rest_id IS NOT NULL AND (a.kind = 5 AND a.terms_id = t.id) IS NOT TRUE
+            ELSE x.debit_id <> x.wallet_id OR x.credit_id <> t.proceeds_id OR x.rest_id <> t.fee_rest_id END)
+        FROM points_transfer x LEFT JOIN points_sale s ON s.id = x.journal_id LEFT JOIN points_terms t ON t.id = s.terms_id
+        LEFT JOIN points_account a ON a.id = x.rest_id WHERE x.kind IN (1, 2)""",
+    "terms name the accounts of their own merchant": """
+        SELECT count(*), count(*) FILTER (WHERE f.kind <> 3
+            OR (p.kind = 4 AND p.float_id = f.id AND p.owner_no = f.owner_no) IS NOT TRUE
+            OR (r.kind = 6 AND r.float_id = f.id AND r.owner_no = f.owner_no) IS NOT TRUE
+            OR (m.kind = 12 AND m.float_id = f.id AND m.owner_no = f.owner_no) IS NOT TRUE
+            OR EXISTS (SELECT FROM points_account a WHERE a.terms_id = t.id AND (a.kind = 5 AND a.float_id = f.id) IS NOT TRUE))
+        FROM points_terms t JOIN points_account f ON f.id = t.float_id LEFT JOIN points_account p ON p.id = t.proceeds_id
+        LEFT JOIN points_account r ON r.id = t.fee_rest_id LEFT JOIN points_account m ON m.id = t.promo_id""",
+    "one key per sale, with the figures of the sale": """
+        SELECT count(*), count(*) FILTER (WHERE k.n <> 1 OR k.points <> s.points OR k.spent <> s.spent_points OR k.rest <> s.rest
+            OR k.wallet_id <> s.wallet_id OR k.booked_at <> s.booked_at)
+        FROM points_sale s JOIN (SELECT *, count(*) OVER (PARTITION BY sale_id) AS n FROM points_key WHERE sale_id IS NOT NULL) k ON k.sale_id = s.id""",
+    "nothing is held, for there are no holds": "SELECT count(*), count(*) FILTER (WHERE held <> 0) FROM points_wallet",
     "what left a wallet left its lots": f"""
         SELECT count(*), count(*) FILTER (WHERE coalesce(t.taken, 0) <> coalesce(u.points, 0)) FROM (
           SELECT t.id, -({_SIGNED}) AS taken FROM points_transfer t
           WHERE t.wallet_id > 0 AND (t.debit_id = t.wallet_id OR t.reverses_id IS NOT NULL) AND t.points + t.rest <> 0 AND {_SIGNED} <> 0) t
         FULL JOIN (SELECT transfer_id, sum(points) AS points FROM points_lot_use GROUP BY 1) u ON u.transfer_id = t.id""",
-    "per funder: given − used = what is left in lots": """
+    "per funder and expiry: given − used = what is left in lots": """
         SELECT count(*), count(*) FILTER (WHERE coalesce(g.points, 0) - coalesce(u.points, 0) <> coalesce(l.remaining, 0)) FROM (
-          SELECT wallet_id, debit_id AS funder_id, sum(points) AS points FROM points_transfer
-          WHERE wallet_id > 0 AND credit_id = wallet_id AND reverses_id IS NULL AND points > 0 GROUP BY 1, 2) g
-        FULL JOIN (SELECT wallet_id, funder_id, sum(points) AS points FROM points_lot_use GROUP BY 1, 2) u USING (wallet_id, funder_id)
-        FULL JOIN (SELECT wallet_id, funder_id, sum(remaining) AS remaining FROM points_lot GROUP BY 1, 2) l USING (wallet_id, funder_id)""",
+          SELECT wallet_id, debit_id AS funder_id, expires_on, sum(points) AS points FROM points_transfer
+          WHERE wallet_id > 0 AND credit_id = wallet_id AND reverses_id IS NULL AND points > 0 GROUP BY 1, 2, 3) g
+        FULL JOIN (SELECT wallet_id, funder_id, expires_on, sum(points) AS points FROM points_lot_use GROUP BY 1, 2, 3) u
+          USING (wallet_id, funder_id, expires_on)
+        FULL JOIN (SELECT wallet_id, funder_id, expires_on, sum(remaining) AS remaining FROM points_lot GROUP BY 1, 2, 3) l
+          USING (wallet_id, funder_id, expires_on)""",
     "a void is its sale with all amounts negated, once": """
         SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR r.sale_id IS NULL OR v.n <> 1 OR v.bill_fen <> -s.bill_fen OR v.points <> -s.points
             OR v.rest <> -s.rest OR v.spent_points <> -s.spent_points OR r.reversed <> s.points + s.rest + s.spent_points OR r.reversed > r.amount)
