@@ -31,6 +31,7 @@ VERBS: dict[str, Promise] = {
     "console.second_factor_enrolled": gettext_lazy("authenticator app bound"),
     "console.second_factor_reset": gettext_lazy("authenticator app unbound"),
     "console.signed_in": gettext_lazy("signed in to the console"),
+    "feed.abandoned": gettext_lazy("till feed abandoned"),
     "feed.begun": gettext_lazy("till feed begun"),
     "feed.finished": gettext_lazy("till feed finished"),
     "job.restarted": gettext_lazy("job run again"),
