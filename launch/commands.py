@@ -17,7 +17,7 @@ HELP = """\
 ./run e2e [pytest words]     browser journeys through a Lianhui of their own
 ./run town --scale small|medium
                              build or enlarge the synthetic town
-./run replay complete-journey [--households N] [--from D] [--to D] [--keep-dates]
+./run replay complete-journey [--households N] [--from D] [--to D] [--keep-dates] [--abandon]
                              feed a real grocery year through the till feed; resumable
 ./run verify                 check every law of the book and every cached figure
 ./run bench NAME [--quick] [--json FILE]
