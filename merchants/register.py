@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
@@ -84,6 +85,8 @@ class Entry:
     sale: Sale
     voided_by: Sale | None
     at: datetime
+    # The request key of the form that voids it: pressing twice is one request, the form drawn anew is another.
+    void_key: str = field(default_factory=lambda: uuid4().hex)
 
     @property
     def void_until(self) -> datetime:

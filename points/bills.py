@@ -36,7 +36,7 @@ from points.refusals import (
 )
 from points.terms import rest_account
 
-__all__ = ["TERMS_MISSING", "Bill", "Caller", "Outcome", "OutletRef", "answered", "draft", "post", "void"]
+__all__ = ["TERMS_MISSING", "Bill", "Caller", "Outcome", "OutletRef", "answered", "draft", "post", "sale_of", "void"]
 
 CALLERS = {"merchant": 1, "till": 2, "feed": 3, "member": 4, "staff": 5, "system": 6, "key": 7, "town": 8}
 VOID_WITHIN = timedelta(minutes=10)
@@ -259,6 +259,18 @@ def answered(caller: Caller, key: str, body: str) -> Outcome | None:
     if row[0] != digest(body):
         raise KEY_REUSED()
     return _outcome(*row[1:])
+
+
+_SALE_OF = """SELECT sale_id FROM points_key
+  WHERE caller_kind = %s AND caller_id = %s AND key = %s AND status = ANY (%s)"""
+
+
+def sale_of(caller: Caller, key: str) -> int | None:
+    """Return the number of what was booked under this key, whatever its body was."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SALE_OF, [caller.number, caller.id, digest(key), [BOOKED, WITHOUT_POINTS]])
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _call(statement: str, arguments: list[Any], *, can_wait: bool = False) -> list[tuple[Any, ...]]:

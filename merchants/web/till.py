@@ -27,7 +27,7 @@ from merchants import register, sales, tills
 from merchants.access import OUTLET_IN_SESSION, Desk, DeskRequest, cashier_only
 from merchants.calc import memberfield
 from merchants.web import frame
-from points import statements
+from points import bills, statements
 from points.bills import Caller
 from points.models import Sale
 
@@ -63,6 +63,8 @@ class Form:
     member_was: str = ""
     request_key: str = field(default_factory=lambda: uuid.uuid4().hex)
     errors: dict[str, str] = field(default_factory=dict)
+    # The receipt that stands under this form's key already.
+    booked: int | None = None
 
     @classmethod
     def of(cls, request: HttpRequest) -> Form:
@@ -154,17 +156,24 @@ def receipt(request: DeskRequest, number: int) -> HttpResponse:
 @cashier_only
 @require_POST
 def void(request: DeskRequest, number: int) -> HttpResponse:
-    """Undo a sale of this outlet; pressing twice undoes once."""
+    """Undo a sale of this outlet; pressing twice undoes once. After a refusal the form drawn anew may try again."""
     desk = request.desk
     outlet = _outlet(desk)
-    sales.void(
-        outlet=outlet,
-        sale_id=number,
-        caller=_caller(desk),
-        key=f"void:{number}",
-        actor=Actor.user(desk.user),
-        at=timezone.now(),
-    )
+    key = request.POST.get("request_key", "").strip()[:100] or uuid.uuid4().hex
+    try:
+        sales.void(
+            outlet=outlet,
+            sale_id=number,
+            caller=_caller(desk),
+            key=f"void:{number}:{key}",
+            actor=Actor.user(desk.user),
+            at=timezone.now(),
+        )
+    except Refused as refusal:
+        if refusal.code != "already_void":
+            raise
+        messages.info(request, refusal.text())
+        return redirect("till_receipt", number)
     # Translators: 已撤销
     messages.success(request, _("Receipt %(number)s is void.") % {"number": number})
     return redirect("till_receipt", number)
@@ -199,9 +208,13 @@ def _book(request: DeskRequest) -> HttpResponse:
             pin=request.POST.get("pin", "").strip()[:6],
         )
     except Refused as refusal:
-        form.refused(refusal)
-        # Nothing was booked, but the answer may be kept under this key: a corrected bill is another request.
-        form.request_key = uuid.uuid4().hex
+        form.booked = bills.sale_of(_caller(desk), form.request_key)
+        if form.booked is None or refusal.code != "key_reused":
+            form.refused(refusal)
+        # A key under which something is booked, or is just being booked, stays: a new one would ring it up twice.
+        # Else a refusal at most is kept under it, and a corrected bill is another request.
+        if form.booked is None and refusal.code != "in_progress":
+            form.request_key = uuid.uuid4().hex
         return _page(request, form, status=refusal.status)
     return redirect("till_receipt", booked.sale_id)
 

@@ -10,12 +10,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from merchants import onboarding, staff
+from merchants import onboarding, sales, staff
 from merchants.models import Staff
 from points import identify
 from points.models import Sale
 from tests.cast import LIN_PIN, SYSTEM, Town
-from tests.factories.merchants import worker
+from tests.factories.merchants import till_caller, worker
 from tests.factories.shops import OPENED, days_ago, sale, shop
 from tests.merchants.conftest import signed_in, words
 
@@ -47,6 +47,23 @@ def test_pressing_twice_books_once(town: Town, at_till: Client) -> None:
     second = ring(at_till, member=code, amount="88")
     assert first["Location"] == second["Location"]
     assert Sale.objects.filter(outlet_id=town.hotpot.outlet.pk).count() == 1
+
+
+def test_a_changed_bill_under_the_key_of_a_booked_one_is_not_rung_up_again(town: Town, at_till: Client) -> None:
+    ring(at_till, member=town.zhou.number, amount="88")
+    booked = Sale.objects.get(outlet_id=town.hotpot.outlet.pk)
+    for amount in ("89", "no amount"):
+        answer = ring(at_till, member=town.zhou.number, amount=amount)
+        assert answer.status_code == 422
+        assert 'name="request_key" value="key-number-1"' in words(answer)
+        assert f'href="/till/sales/{booked.pk}/">' in words(answer).split("data-till-pin")[1].split("</form>")[0]
+    assert Sale.objects.filter(outlet_id=town.hotpot.outlet.pk).count() == 1
+
+
+def test_a_refused_bill_gets_a_new_key(town: Town, at_till: Client) -> None:
+    answer = ring(at_till, member=town.zhou.number, amount="88", spend_points="100")
+    assert answer.status_code == 409
+    assert 'value="key-number-1"' not in words(answer)
 
 
 def test_the_preview_says_who_and_how_much_and_books_nothing(town: Town, at_till: Client) -> None:
@@ -140,6 +157,38 @@ def test_void_within_ten_minutes(town: Town, at_till: Client) -> None:
         assert at_till.post(f"/till/sales/{booked.sale_id}/void/").status_code == 302
     assert Sale.objects.filter(kind=Sale.Kind.VOID).count() == 1
     assert f"/till/sales/{booked.sale_id}/void/" not in words(at_till.get("/till/"))
+
+
+def void_key(page: Any, number: int) -> str:
+    found = re.search(
+        rf'/till/sales/{number}/void/".*?name="request_key" value="([0-9a-f]{{32}})"', page.content.decode(), re.S
+    )
+    assert found
+    return found[1]
+
+
+def test_a_void_that_was_refused_can_be_tried_again(town: Town) -> None:
+    client, zhou = signed_in(worker(town.fruit)), town.zhou
+    booked = sale(town.fruit, zhou.wallet_id, 10_000)
+    spent = sale(town.hotpot, zhou.wallet_id, 10_000, spend=booked.points)
+    address = f"/till/sales/{booked.sale_id}/"
+    first = void_key(client.get(address), booked.sale_id)
+    assert client.post(f"{address}void/", {"request_key": first}).status_code == 409
+    sales.void(
+        outlet=town.hotpot.outlet,
+        sale_id=spent.sale_id or 0,
+        caller=till_caller(town.hotpot),
+        key="void-1",
+        actor=SYSTEM,
+        at=timezone.now(),
+    )
+    second = void_key(client.get(address), booked.sale_id)
+    assert first != second
+    assert client.post(f"{address}void/", {"request_key": second}).status_code == 302
+    again = client.post(f"{address}void/", {"request_key": "another-form"}, follow=True)
+    assert again.redirect_chain == [(address, 302)]
+    assert "is-warning" in words(again)
+    assert Sale.objects.filter(kind=Sale.Kind.VOID, outlet_id=town.fruit.outlet.pk).count() == 1
 
 
 def test_void_after_ten_minutes_is_refused(town: Town, at_till: Client) -> None:
