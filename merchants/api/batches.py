@@ -109,7 +109,8 @@ class BatchView(MerchantView):
         return items, wrong
 
     def told(self, sale: dict[str, Any], answer: sales.Receipt | Exception) -> dict[str, Any]:
-        key = str(sale.get("key", ""))[:200]
+        given = sale.get("key", "")
+        key = given[:200] if isinstance(given, str) else ""
         if isinstance(answer, sales.Receipt):
             told = receipts.told(answer)
             return {"key": key, "status": answer.status, "is_replay": answer.is_replay, "sale": told, "problem": None}
