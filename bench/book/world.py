@@ -52,7 +52,7 @@ INSERT INTO points_wallet (id, opened_at) SELECT {w0} + g, now() - interval '{mo
 _CHUNK = """
 INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points,
     matures_on, expires_on, due_on, balance_after)
-  SELECT (w % 64)::smallint, w, at, {chunk} + 1, j, j, 4, at, at::date, 'system:bench', {m0} - 100, w, {points}, at::date, at::date + 1200, at::date,
+  SELECT (w % 64)::smallint, w, at, {chunk} + 1, j, j, 4, at, at::date, 'system:bench', {m0} - 100, w, {points}, at::date, CASE WHEN ({chunk} + 1) * {points} <= {lapsing} THEN current_date - 1 ELSE current_date + 700 END, at::date,
     {points} * ({chunk} + 1)
   FROM (SELECT w, nextval('points_transfer_id') AS j,
       now() - interval '{months} months' + interval '1 day' + ({chunk} + n::float8 / {wallets}) / {chunks} * interval '{days} days' AS at
