@@ -95,3 +95,9 @@ def test_hours_that_cannot_be_read(text: str) -> None:
 def test_no_text_becomes_a_formula() -> None:
     lines = "".join(sheets.csv_lines([["=1+1", "@x", -5, "好"]]))
     assert lines == "\ufeff'=1+1,'@x,-5,好\r\n"
+
+
+def test_a_sheet_leaves_out_what_it_cannot_hold() -> None:
+    assert sheets.safe("a\x00\x0b\x1f\ufffeb\ud800") == "ab"
+    assert sheets.safe("\x01=1+1") == "'=1+1"
+    assert sheets.xlsx([["\x07=1", "好\x1b[0m", 5, None]], "x")[:2] == b"PK"
