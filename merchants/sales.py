@@ -8,6 +8,7 @@ till. Whoever repeats a request gets the first answer, even when the member's co
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from alliance.amounts import AMOUNT_INVALID
 from alliance.calc.money import MAX_FEN
 from alliance.calc.worktime import shanghai_day
 from alliance.refusals import Refused, declare
-from merchants import tills
+from merchants import guesses, tills
 from merchants.calc import memberfield
 from merchants.models import Outlet
 from merchants.tills import Member
@@ -40,6 +41,9 @@ SPEND_IN_BATCH = declare(
     422,
     _("A batch holds sales only. Send a bill that takes points by itself, with the member present."),
 )
+REFERENCE_INVALID = declare(
+    "reference_invalid", 422, _("A reference has no control characters. Send what is printed on your receipt.")
+)
 KEY_TWICE = declare("key_twice_in_batch", 422, _("This key stands twice in the batch. Give each sale its own."))
 
 LATE = timedelta(hours=72)
@@ -47,6 +51,7 @@ EARLY = timedelta(minutes=5)
 VOID_WITHIN = timedelta(minutes=10)
 BATCH_LIMIT = 500
 BUCKETS = 64
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class Request:
         )
 
     def check(self, at: datetime) -> None:
-        """Refuse amount_invalid or time_out_of_range."""
+        """Refuse amount_invalid, reference_invalid or time_out_of_range."""
         for amount, least, most in (
             (self.bill_fen, 1, MAX_FEN),
             (self.spend_points, 0, self.bill_fen),
@@ -85,6 +90,8 @@ class Request:
         ):
             if not least <= amount <= most:
                 raise AMOUNT_INVALID(given=str(amount))
+        if _CONTROL.search(self.reference):
+            raise REFERENCE_INVALID()
         if self.occurred_at and not at - LATE <= self.occurred_at <= at + EARLY:
             raise TIME_OUT_OF_RANGE()
 
@@ -186,8 +193,9 @@ def record(
     """Book a bill once: points are spent first, then earned on what was paid in money, in one journal.
 
     A float that is too small makes a sale without points (status "without_points"), which no later top-up changes.
-    Refuses: merchant_not_live, outlet_closed, amount_invalid, time_out_of_range, terms_missing, pin_needed, key_reused,
-    what tills.identify refuses, and of the book spend_share_exceeded, points_short, wallet_frozen, wallet_unknown.
+    Refuses: merchant_not_live, outlet_closed, amount_invalid, reference_invalid, time_out_of_range, terms_missing,
+    pin_needed, key_reused, what tills.identify refuses, and of the book spend_share_exceeded, points_short,
+    wallet_frozen, wallet_unknown.
     """
     body = request.body(outlet.pk)
     try:
@@ -219,12 +227,13 @@ def _serve(
 ) -> tuple[Outcome | None, Refused | None, Bill | None]:
     """Find the member and book. A refusal that must leave a trace (a wrong PIN is counted) is returned, not raised."""
     tills.check_serving(outlet)
-    member = tills.find(outlet=outlet, given=request.member, at=at)
+    whose = guesses.who(caller, actor)
+    member = tills.find(outlet=outlet, given=request.member, at=at, whose=whose)
     if member.needs_pin(request.spend_points):
         if not pin:
             raise tills.PIN_NEEDED()
         try:
-            member = tills.prove(member=member, pin=pin, at=at)
+            member = tills.prove(member=member, pin=pin, at=at, whose=whose)
         except Refused as refusal:
             return None, refusal, None
     if request.spend_points:
@@ -278,7 +287,7 @@ def batch(
     # Outside a transaction the book can repeat a call that got in another one's way; codes need one (see record).
     has_codes = any(_is_code(item.request) for item in items)
     with transaction.atomic() if has_codes else nullcontext():
-        drafts = _drafts(outlet, items, answers, caller, at)
+        drafts = _drafts(outlet, items, answers, caller, at, guesses.who(caller, actor))
         drafts.sort(key=lambda draft: (draft.bill.wallet_id % BUCKETS, draft.bill.wallet_id, draft.position))
         outcomes = bills.post([draft.bill for draft in drafts], caller=caller, actor=actor)
     for draft, outcome in zip(drafts, outcomes, strict=True):
@@ -296,12 +305,17 @@ class _Draft:
 
 
 def _drafts(
-    outlet: Outlet, items: Sequence[BatchItem], answers: list[Receipt | Refused | None], caller: Caller, at: datetime
+    outlet: Outlet,
+    items: Sequence[BatchItem],
+    answers: list[Receipt | Refused | None],
+    caller: Caller,
+    at: datetime,
+    whose: str,
 ) -> list[_Draft]:
     """Return the bills that can be posted; what is said of the others is written into `answers`."""
     drafts = []
     in_force: dict[date, Terms] = {}
-    members = tills.find_many(outlet=outlet, given=[item.request.member for item in items], at=at)
+    members = tills.find_many(outlet=outlet, given=[item.request.member for item in items], at=at, whose=whose)
     for position, (item, found) in enumerate(zip(items, members, strict=True)):
         request = item.request
         body = request.body(outlet.pk)

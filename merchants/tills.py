@@ -19,6 +19,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from alliance.refusals import Refused, declare
+from merchants import guesses
 from merchants.calc import memberfield
 from merchants.models import ApiKey, Outlet, SpentToken, rows
 from points import identify as book
@@ -137,27 +138,32 @@ def check_serving(outlet: Outlet) -> None:
         raise OUTLET_CLOSED()
 
 
-def identify(*, outlet: Outlet, given: str, at: datetime, pin: str | None = None) -> Member:
+def identify(*, outlet: Outlet, given: str, at: datetime, whose: str, pin: str | None = None) -> Member:
     """Find the member by what was scanned or typed; with the right PIN the proof becomes "pin".
 
     A member code counts once. Refuses: member_unclear, member_is_shop_code, merchant_not_live, outlet_closed,
     code_unknown, code_expired, code_used, member_unknown, wallet_frozen, pin_wrong, pin_locked, pin_missing,
-    and for a token what `read_token` refuses.
+    too_many_tries (`whose` says who is trying: guesses.who), and for a token what `read_token` refuses.
     """
     check_serving(outlet)
-    member = find(outlet=outlet, given=given, at=at)
-    return prove(member=member, pin=pin, at=at) if pin else member
+    member = find(outlet=outlet, given=given, at=at, whose=whose)
+    return prove(member=member, pin=pin, at=at, whose=whose) if pin else member
 
 
-def find(*, outlet: Outlet, given: str, at: datetime) -> Member:
+def find(*, outlet: Outlet, given: str, at: datetime, whose: str) -> Member:
     """Find the member, without looking at a PIN or at whether the shop is open."""
     kind, text = read(given)
     if kind == memberfield.TOKEN:
         return read_token(text, outlet_id=outlet.pk, at=at)
-    return _member(_WAYS[kind](text, at), outlet, at)
+    guesses.check(whose, kind)
+    try:
+        return _member(_WAYS[kind](text, at), outlet, at)
+    except Refused as refusal:
+        guesses.count(whose, refusal)
+        raise
 
 
-def find_many(*, outlet: Outlet, given: Sequence[str], at: datetime) -> list[Member | Refused]:
+def find_many(*, outlet: Outlet, given: Sequence[str], at: datetime, whose: str) -> list[Member | Refused]:
     """Find many members at once: phones, numbers and cards in one question to the book."""
     found: list[Member | Refused | None] = [None] * len(given)
     asked: dict[int, tuple[str, str]] = {}
@@ -165,12 +171,15 @@ def find_many(*, outlet: Outlet, given: Sequence[str], at: datetime) -> list[Mem
         try:
             kind, plain = read(text)
             if kind in (memberfield.TOKEN, memberfield.CODE):
-                found[position] = find(outlet=outlet, given=text, at=at)
+                found[position] = find(outlet=outlet, given=text, at=at, whose=whose)
             else:
+                guesses.check(whose, kind)
                 asked[position] = (kind, plain)
         except Refused as refusal:
             found[position] = refusal
     for position, answer in zip(asked, book.many(list(asked.values()), at), strict=True):
+        if isinstance(answer, Refused):
+            guesses.count(whose, answer)
         found[position] = answer if isinstance(answer, Refused) else _member(answer, outlet, at)
     return [member for member in found if member is not None]
 
@@ -203,12 +212,17 @@ def read_token(token: str, *, outlet_id: int, at: datetime) -> Member:
     return Member(wallet_id, found_at, proof, tier, mark, datetime.fromtimestamp(until, at.tzinfo), nonce)
 
 
-def prove(*, member: Member, pin: str, at: datetime) -> Member:
-    """Return the member with the proof "pin". Refuses: pin_wrong, pin_locked, pin_missing.
+def prove(*, member: Member, pin: str, at: datetime, whose: str) -> Member:
+    """Return the member with the proof "pin". Refuses: pin_wrong, pin_locked, pin_missing, too_many_tries.
 
     A wrong PIN is counted even though it is refused, so never call this inside a transaction that the refusal undoes.
     """
-    book.check_pin(member.wallet_id, pin, at)
+    guesses.check(whose, member.proof, has_pin=True)
+    try:
+        book.check_pin(member.wallet_id, pin, at)
+    except Refused as refusal:
+        guesses.count(whose, refusal)
+        raise
     return replace(member, proof="pin")
 
 

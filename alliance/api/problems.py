@@ -68,7 +68,8 @@ def page(request: HttpRequest, refused: Refused) -> JsonResponse:
 def _understand(error: Exception) -> tuple[Refused | None, dict[str, Any], dict[str, str]]:
     match error:
         case Refused():
-            return error, {}, {}
+            wait = error.facts.get("seconds") if error.status == 429 else None
+            return error, {}, {"Retry-After": str(wait)} if wait else {}
         case exceptions.ValidationError():
             return INPUT_INVALID(), {"fields": list(_fields(error.detail))}, {}
         case exceptions.ParseError():

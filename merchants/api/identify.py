@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from merchants import tills
+from merchants import guesses, tills
 from merchants.api import fields
 from merchants.api.base import MerchantView, answers
 from merchants.models.key import Scope
@@ -52,7 +52,8 @@ class IdentifyView(MerchantView):
         data = given.validated_data
         now = timezone.now()
         outlet = self.outlet(data.get("outlet"))
-        member = tills.identify(outlet=outlet, given=data["member"], pin=data.get("pin"), at=now)
+        whose = guesses.who(self.caller, self.actor)
+        member = tills.identify(outlet=outlet, given=data["member"], pin=data.get("pin"), at=now, whose=whose)
         answer = {
             "member_token": member.token,
             "expires_at": member.until,

@@ -23,7 +23,7 @@ from alliance.amounts import AMOUNT_INVALID, read_fen
 from alliance.calc.money import MAX_FEN
 from alliance.refusals import NOT_FOUND, Refused
 from alliance.templatetags import lianhui
-from merchants import register, sales, tills
+from merchants import guesses, register, sales, tills
 from merchants.access import OUTLET_IN_SESSION, Desk, DeskRequest, cashier_only
 from merchants.calc import memberfield
 from merchants.web import frame
@@ -112,7 +112,8 @@ def quote(request: DeskRequest) -> HttpResponse:
     now = timezone.now()
     try:
         if form.given():
-            member = tills.identify(outlet=outlet, given=_known(form, outlet.pk), at=now)
+            whose = guesses.who(_caller(request.desk), Actor.user(request.desk.user))
+            member = tills.identify(outlet=outlet, given=_known(form, outlet.pk), at=now, whose=whose)
             _remember(form, outlet.pk, member)
             context |= {"member": member, "available": tills.available_points(member)}
         if form.amount:
@@ -215,7 +216,8 @@ def _book(request: DeskRequest) -> HttpResponse:
         # Else a refusal at most is kept under it, and a corrected bill is another request.
         if form.booked is None and refusal.code != "in_progress":
             form.request_key = uuid.uuid4().hex
-        return _page(request, form, status=refusal.status)
+        # What is answered 429 the page's script sends again by itself.
+        return _page(request, form, status=409 if refusal.status == 429 else refusal.status)
     return redirect("till_receipt", booked.sale_id)
 
 

@@ -134,6 +134,8 @@ def test_an_empty_float_makes_a_sale_without_points(town: Town) -> None:
         ("amount_invalid", 10_000, 1_000, {"eligible_fen": 9_001}),
         ("spend_share_exceeded", 10_000, 5_001, {}),
         ("pin_needed", 100_000, 20_001, {}),
+        ("reference_invalid", 10_000, 0, {"reference": "A\x1b[0m"}),
+        ("reference_invalid", 10_000, 0, {"reference": "A\nB"}),
         ("time_out_of_range", 10_000, 0, {"occurred_at": timezone.now() - timedelta(hours=73)}),
         ("time_out_of_range", 10_000, 0, {"occurred_at": timezone.now() + timedelta(hours=1)}),
     ],
