@@ -37,8 +37,8 @@ def lint(words: list[str]) -> int:
     """Run every linter, whatever the ones before found; `./run lint mypy css` runs only those."""
     packages.ensure(packages.SERVE_LOCK, packages.DEV_LOCK)
     checks = {
-        "ruff": [_tool("ruff", "check", ".")],
-        "format": [_tool("ruff", "format", "--check", ".")],
+        "ruff": [[*RUFF, "check", "."]],
+        "format": [[*RUFF, "format", "--check", "."]],
         "types": [_tool("mypy")],
         "imports": [_tool("lint-imports")],
         "templates": [_tool("djlint", "templates", "--lint", "--quiet")],
@@ -57,6 +57,10 @@ def lint(words: list[str]) -> int:
     for name, status in results.items():
         print(f"{name:12} {'ok' if status == 0 else 'FAILED'}")
     return 1 if any(results.values()) else 0
+
+
+# A program of its own, no script: started as it is.
+RUFF = (str(packages.VENV / "bin" / "ruff"),)
 
 
 def _tool(name: str, *words: str) -> list[str]:

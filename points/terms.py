@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db import connection, transaction
 
@@ -37,7 +37,7 @@ def write(
 ) -> Terms:
     """Write a version; the one before ends where it starts. The four shares are parts of the rebate, the buffer takes
     what is left of it. Versions are never changed: old sales keep theirs. The book looks up the merchant's accounts."""
-    arguments = [
+    arguments: list[Any] = [
         merchant.float_id, version, rate_bps, member_bps, fee_bps, centre_bps, promo_bps, spend_fee_bps,
         spend_share_bps, matures_days, holdback_days, valid_from, valid_to,
     ]  # fmt: skip
