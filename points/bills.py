@@ -85,11 +85,20 @@ class Bill:
     points: int
     rest: int
     spend_fee: int
-    matures_on: date
-    expires_on: date
+    matures_days: int
     reference: str
     key: str
     body: str
+
+    @property
+    def matures_on(self) -> date:
+        """The day from which the points can be spent, or the day of the sale."""
+        return shanghai_day(self.event_at) + timedelta(days=self.matures_days)
+
+    @property
+    def expires_on(self) -> date:
+        """The last day on which the points can be spent."""
+        return rebate.expires_on(shanghai_day(self.event_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +161,6 @@ def draft(
     most = rebate.largest_spend(bill_fen, terms.spend_share_bps)
     if spend_points > most:
         raise SPEND_SHARE_EXCEEDED(most=most)
-    event_on = shanghai_day(event_at)
     rebate_fen = rebate.rebate(eligible, terms.rate_bps)
     points = rebate.member_part(rebate_fen, terms.member_bps)
     return Bill(
@@ -171,9 +179,8 @@ def draft(
         points=points,
         rest=rebate_fen - points,
         spend_fee=rebate.spend_fee(spend_points, terms.spend_fee_bps),
-        matures_on=event_on + timedelta(days=terms.matures_days),
-        expires_on=rebate.expires_on(event_on),
-        reference=reference[:64],
+        matures_days=terms.matures_days,
+        reference=reference.replace("\0", "")[:64],
         key=key,
         body=body,
     )
@@ -199,7 +206,7 @@ def post(
     if len(bills) == 1:
         statement, columns = _POST_ONE, [*_columns(bills[0])]
     else:
-        statement, columns = _POST, [list(column) for column in zip(*map(_columns, bills), strict=True)]
+        statement, columns = _POST, _arrays(bills)
     rows = _call(statement, [caller.number, caller.id, str(actor), *columns, now, at_event], can_wait=True)
     outcomes: list[Any] = [None] * len(bills)
     for ord_, *row in rows:
@@ -220,6 +227,13 @@ def _columns(bill: Bill) -> tuple[Any, ...]:
         bill.spend_points,
         bill.reference,
     )
+
+
+def _arrays(bills: Sequence[Bill]) -> list[str]:
+    """Return the columns as array literals: several times as fast as letting the driver adapt each value."""
+    *plain, references = zip(*map(_columns, bills), strict=True)
+    quoted = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in references)
+    return ["{" + ",".join(values) + "}" for values in [*(map(str, column) for column in plain), quoted]]
 
 
 _VOID = """SELECT * FROM points_void(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint, %s::timestamptz,
@@ -256,7 +270,7 @@ def answered(caller: Caller, key: str, body: str) -> Outcome | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    if row[0] != digest(body):
+    if row[0].hex != digest(body):
         raise KEY_REUSED()
     return _outcome(*row[1:])
 

@@ -66,23 +66,17 @@ class Draw:
         return rows
 
 
+_offices: dict[int, tuple[OutletRef, Terms]] = {}
+
+
 def bill(row: tuple[int, int, int, bool], at: datetime) -> bills.Bill:
     """Return the bill of a draw, with its sums done by the product's own code."""
     wallet, merchant, fen, is_sale = row
-    base = MERCHANT_0 + 5 * merchant
-    terms = Terms(
-        id=merchant + 1,
-        float_id=base,
-        rate_bps=800,
-        member_bps=6250,
-        spend_fee_bps=100,
-        spend_share_bps=10_000,
-        matures_days=7,
-    )
-    centre = MERCHANT_0 - CENTRES + merchant % CENTRES
-    terms.__dict__["_rest_accounts"] = {centre: base + 4}
+    if merchant not in _offices:
+        _offices[merchant] = _office(merchant)
+    outlet, terms = _offices[merchant]
     return bills.draft(
-        outlet=OutletRef(merchant, base, centre),
+        outlet=outlet,
         terms=terms,
         wallet_id=wallet,
         paid_fen=fen if is_sale else 1,
@@ -92,6 +86,22 @@ def bill(row: tuple[int, int, int, bool], at: datetime) -> bills.Bill:
         key=uuid.uuid4().hex,
         body=f"{wallet} {merchant} {fen}",
     )
+
+
+def _office(merchant: int) -> tuple[OutletRef, Terms]:
+    """Return a shop and its terms, as a caller that knows its shops has them at hand."""
+    base, centre = MERCHANT_0 + 5 * merchant, MERCHANT_0 - CENTRES + merchant % CENTRES
+    terms = Terms(
+        id=merchant + 1,
+        float_id=base,
+        rate_bps=800,
+        member_bps=6250,
+        spend_fee_bps=100,
+        spend_share_bps=10_000,
+        matures_days=7,
+    )
+    terms.__dict__["_rest_accounts"] = {centre: base + 4}
+    return OutletRef(merchant, base, centre), terms
 
 
 def _product(rows: list[Any], number: int) -> int:

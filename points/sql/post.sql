@@ -333,20 +333,22 @@ BEGIN
     SELECT coalesce(array_agg(z.wallet), '{}') INTO mixed FROM (
       SELECT u.wallet FROM unnest(lines) u GROUP BY u.wallet
       HAVING min(u.ord) FILTER (WHERE u.points > 0 AND u.matures = mature) < max(u.ord) FILTER (WHERE u.spend > 0)) z;
-    WITH s AS MATERIALIZED (
-        SELECT u.wallet, u.spend_id, u.at, sum(u.spend) OVER mine AS hi, sum(u.spend) OVER mine - u.spend AS lo
+    -- Spends and lots laid side by side on one scale, wallet by wallet: where two intervals overlap, points are taken.
+    WITH s AS (
+        SELECT u.wallet, u.ord, u.spend_id, u.at, sum(u.spend) OVER mine AS hi, sum(u.spend) OVER mine - u.spend AS lo
         FROM unnest(lines) u WHERE u.spend > 0 AND u.wallet <> ALL (mixed) WINDOW mine AS (PARTITION BY u.wallet ORDER BY u.ord)),
-      v AS (SELECT s.wallet, max(s.hi) AS total FROM s GROUP BY s.wallet),
-      c AS MATERIALIZED (
-        SELECT v.wallet, z.tid, z.lapses_on, z.funder_id, z.expires_on, z.hi, z.hi - z.remaining AS lo
-        FROM v CROSS JOIN LATERAL (
-          SELECT y.ctid AS tid, y.lapses_on, y.funder_id, y.expires_on, y.remaining, sum(y.remaining) OVER (ORDER BY y.lapses_on, y.funder_id, y.expires_on) AS hi
-          FROM points_lot y WHERE y.bucket = (v.wallet % 64)::smallint AND y.wallet_id = v.wallet AND y.matures_on = mature AND y.remaining > 0
-          OFFSET 0) z
-        WHERE z.hi - z.remaining < v.total),
+      v AS MATERIALIZED (
+        SELECT s.wallet, max(s.hi) AS total, array_agg(s.spend_id) AS ids, array_agg(s.at) AS ats, array_agg(s.lo) AS los, array_agg(s.hi) AS his
+        FROM s GROUP BY s.wallet),
       u AS MATERIALIZED (
-        SELECT s.wallet, s.spend_id, s.at, c.tid, c.lapses_on, c.funder_id, c.expires_on, (least(s.hi, c.hi) - greatest(s.lo, c.lo))::bigint AS points
-        FROM s JOIN c ON c.wallet = s.wallet AND c.lo < s.hi AND s.lo < c.hi),
+        SELECT v.wallet, s.spend_id, s.at, c.tid, c.lapses_on, c.funder_id, c.expires_on, (least(s.hi, c.hi) - greatest(s.lo, c.lo))::bigint AS points
+        FROM v CROSS JOIN LATERAL (
+          SELECT z.*, z.hi - z.remaining AS lo FROM (
+            SELECT y.ctid AS tid, y.lapses_on, y.funder_id, y.expires_on, y.remaining, sum(y.remaining) OVER (ORDER BY y.lapses_on, y.funder_id, y.expires_on) AS hi
+            FROM points_lot y WHERE y.bucket = (v.wallet % 64)::smallint AND y.wallet_id = v.wallet AND y.matures_on = mature AND y.remaining > 0
+            OFFSET 0) z WHERE z.hi - z.remaining < v.total) c
+        CROSS JOIN LATERAL unnest(v.ids, v.ats, v.los, v.his) AS s(spend_id, at, lo, hi)
+        WHERE c.lo < s.hi AND s.lo < c.hi),
       i AS (INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
         SELECT (u.wallet % 64)::smallint, u.wallet, u.at, u.spend_id, u.lapses_on, u.funder_id, u.expires_on, u.points FROM u),
       d AS (UPDATE points_lot y SET remaining = y.remaining - g.points

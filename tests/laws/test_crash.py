@@ -72,7 +72,7 @@ from points import rollup, verify
 from points.calc.digests import digest
 from points.models import Key
 rollup.run()
-known = {(k.caller_id, k.key): (k.status, k.sale_id) for k in Key.objects.filter(caller_kind=8)}
+known = {(k.caller_id, k.key.hex): (k.status, k.sale_id) for k in Key.objects.filter(caller_kind=8)}
 rows = [json.loads(line) for name in sys.argv[1:] for line in open(name) if line.endswith("\\n")]
 wrong = [row for row in rows if known.get((row[0], digest(row[1])), (None, None))[1] != row[3]]
 booked = [row[3] for row in rows if row[3]]

@@ -109,7 +109,7 @@ def test_one_bill_through_the_batch_function_is_the_same(db: None) -> None:
             shop.caller.number,
             shop.caller.id,
             "x",
-            *([column] for column in bills._columns(draft)),
+            *bills._arrays([draft]),
             NOON,
             False,
             False,
