@@ -72,12 +72,13 @@ def main(words: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the lines into this file")
     parser.add_argument("--pgledger", type=Path, help="pgledger's SQL file, to measure it too")
     parser.add_argument("--keep", action="store_true", help="leave the database when done")
+    parser.add_argument("--wallets", type=int, default=1_000_000, help="size of the book; 16 merchants for 100 wallets")
     options = parser.parse_args(words)
     with database():
         import django
 
         django.setup()
-        report = Measuring(options.quick, options.pgledger).run()
+        report = Measuring(options.quick, options.pgledger, options.wallets).run()
         from django.db import connections
 
         connections.close_all()
@@ -137,11 +138,11 @@ SELECT status FROM {function}(1::smallint, 1::bigint, 'bench', gen_random_uuid()
 class Measuring:
     """One run: the book is written, every line measured, the laws checked."""
 
-    def __init__(self, is_quick: bool, pgledger: Path | None) -> None:
+    def __init__(self, is_quick: bool, pgledger: Path | None, wallets: int) -> None:
         from bench.book.world import Size
 
         self.is_quick, self.pgledger = is_quick, pgledger
-        self.size = Size(20_000, 3_000) if is_quick else Size(1_000_000, 160_000)
+        self.size = Size(20_000, 3_000) if is_quick else Size(wallets, wallets * 16 // 100)
         self.seconds, self.repeats = (1.0, 1) if is_quick else (6.0, 3)
         self.clients = (8, 8) if is_quick else (8, 32)
 

@@ -70,7 +70,7 @@ CREATE TABLE points_terms (
 ALTER TABLE points_account ADD CONSTRAINT points_account_terms FOREIGN KEY (terms_id) REFERENCES points_terms;
 
 -- The row laws of the history, as functions: PostgreSQL reads a CHECK's whole expression again for every statement, which
--- for these cost more than the insert itself (docs/decisions/0011-row-laws-as-functions.md). Each names the law that is broken.
+-- for these cost more than the insert itself (docs/decisions/row-laws-as-functions.md). Each names the law that is broken.
 CREATE FUNCTION points_transfer_lawful(points bigint, rest bigint, rest_id bigint, debit_id bigint, credit_id bigint, balance_after bigint, reverses_id bigint)
 RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
