@@ -68,7 +68,10 @@ def _copy_database(source: str, target: str) -> None:
     with _maintenance() as maintenance:
         maintenance.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(target)))
         # Whoever still holds the source (a thread that did not close) would make the copy fail.
-        maintenance.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [source])
+        maintenance.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
+            [source],
+        )
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         maintenance.execute(copy.format(sql.Identifier(target), sql.Identifier(source)))
 
