@@ -1,7 +1,7 @@
 -- The roll-up: everything below the watermark (the oldest transaction still running) and not yet taken, summed into
 -- points_account_day and, for collecting accounts, into their balance. Never by id or clock: ids commit out of order.
 CREATE FUNCTION points_rollup() RETURNS bigint
--- The planner cannot know how many rows are new, and would sort them all: hashing is twice as fast.
+-- The planner cannot know how many rows are new, and would sort them all; hashing needs no sort.
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET enable_sort = off SET work_mem = '64MB' SET jit = off AS $$
 DECLARE
   low bigint; high bigint; n_rows bigint;
