@@ -62,19 +62,18 @@ def suggested(line: BankLine) -> Merchant | None:
 
 
 @transaction.atomic
-def match(*, line: BankLine, merchant: Merchant, user: User, at: datetime, announced: TopUp | None = None) -> Approval:
-    """Say whose money a bank line is, and ask a second person. An announcement of the same merchant is taken up.
+def match(*, line: BankLine, merchant: Merchant, user: User, at: datetime) -> Approval:
+    """Say whose money a bank line is, and ask a second person. The merchant's oldest announcement of this amount is
+    taken up; without one the top-up begins here.
 
     Refuses: bank_line_taken, approval_already_asked.
     """
     _free(line)
     if TopUp.objects.filter(bank_line=line, state__in=[TopUp.State.MATCHED, TopUp.State.BOOKED]).exists():
         raise LINE_TAKEN()
-    if announced is None:
-        same = TopUp.objects.filter(
-            merchant=merchant, state=TopUp.State.ANNOUNCED, amount_fen=line.amount_fen, asked_at__lte=at
-        )
-        announced = same.order_by("asked_at", "pk").first()
+    if BankLine.objects.filter(pk=line.pk, allotted_to__isnull=False).exists():
+        raise LINE_TAKEN()
+    announced = _announcement(merchant, line.amount_fen, at)
     approval = approvals.ask(
         kind="merchants.topup",
         subject=events.subject_of(line),
@@ -128,6 +127,12 @@ def book(approval: Approval, actor: Actor, at: datetime) -> TopUp:
 def refused(approval: Approval) -> None:
     """Close the top-up of a question that was refused or withdrawn; its bank line is free again."""
     TopUp.objects.filter(approval=approval, state=TopUp.State.MATCHED).update(state=TopUp.State.REFUSED)
+
+
+def _announcement(merchant: Merchant, amount_fen: int, at: datetime) -> TopUp | None:
+    """Return the oldest announcement of this amount, locked: who matches another line at once waits, and gets the next."""
+    announced = TopUp.objects.filter(merchant=merchant, state=TopUp.State.ANNOUNCED, amount_fen=amount_fen)
+    return announced.filter(asked_at__lte=at).order_by("asked_at", "pk").select_for_update().first()
 
 
 def _free(line: BankLine) -> None:
