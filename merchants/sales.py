@@ -25,6 +25,7 @@ from alliance.calc.worktime import shanghai_day
 from alliance.refusals import Refused, declare
 from merchants import guesses, tills
 from merchants.calc import memberfield
+from merchants.guesses import Whose
 from merchants.models import Outlet
 from merchants.tills import Member
 from points import bills, terms
@@ -310,7 +311,7 @@ def _drafts(
     answers: list[Receipt | Refused | None],
     caller: Caller,
     at: datetime,
-    whose: str,
+    whose: Whose,
 ) -> list[_Draft]:
     """Return the bills that can be posted; what is said of the others is written into `answers`."""
     drafts = []

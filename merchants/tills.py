@@ -19,7 +19,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from alliance.refusals import Refused, declare
-from merchants import guesses
+from merchants.guesses import Tries, Whose
 from merchants.calc import memberfield
 from merchants.models import ApiKey, Outlet, SpentToken, rows
 from points import identify as book
@@ -138,50 +138,67 @@ def check_serving(outlet: Outlet) -> None:
         raise OUTLET_CLOSED()
 
 
-def identify(*, outlet: Outlet, given: str, at: datetime, whose: str, pin: str | None = None) -> Member:
+def identify(*, outlet: Outlet, given: str, at: datetime, whose: Whose, pin: str | None = None) -> Member:
     """Find the member by what was scanned or typed; with the right PIN the proof becomes "pin".
 
     A member code counts once. Refuses: member_unclear, member_is_shop_code, merchant_not_live, outlet_closed,
     code_unknown, code_expired, code_used, member_unknown, wallet_frozen, pin_wrong, pin_locked, pin_missing,
-    too_many_tries (`whose` says who is trying: guesses.who), and for a token what `read_token` refuses.
+    too_many_tries, too_many_codes (`whose` says who is trying: guesses.who), and for a token what `read_token` refuses.
     """
     check_serving(outlet)
     member = find(outlet=outlet, given=given, at=at, whose=whose)
     return prove(member=member, pin=pin, at=at, whose=whose) if pin else member
 
 
-def find(*, outlet: Outlet, given: str, at: datetime, whose: str) -> Member:
+def find(*, outlet: Outlet, given: str, at: datetime, whose: Whose) -> Member:
     """Find the member, without looking at a PIN or at whether the shop is open."""
     kind, text = read(given)
     if kind == memberfield.TOKEN:
         return read_token(text, outlet_id=outlet.pk, at=at)
-    guesses.check(whose, kind)
+    return _find(outlet, kind, text, at, Tries(whose))
+
+
+def _find(outlet: Outlet, kind: str, text: str, at: datetime, tries: Tries) -> Member:
+    tries.check(kind)
     try:
         return _member(_WAYS[kind](text, at), outlet, at)
     except Refused as refusal:
-        guesses.count(whose, refusal)
+        tries.count(refusal, text)
         raise
 
 
-def find_many(*, outlet: Outlet, given: Sequence[str], at: datetime, whose: str) -> list[Member | Refused]:
-    """Find many members at once: phones, numbers and cards in one question to the book."""
-    found: list[Member | Refused | None] = [None] * len(given)
-    asked: dict[int, tuple[str, str]] = {}
-    for position, text in enumerate(given):
+def find_many(*, outlet: Outlet, given: Sequence[str], at: datetime, whose: Whose) -> list[Member | Refused]:
+    """Find many members as if they were asked for one after another: in their order, and after too many wrong ones
+    nothing more is told. Phones, numbers and cards are one question to the book.
+    """
+    asked: list[tuple[str, str] | Refused] = []
+    for text in given:
         try:
-            kind, plain = read(text)
-            if kind in (memberfield.TOKEN, memberfield.CODE):
-                found[position] = find(outlet=outlet, given=text, at=at, whose=whose)
-            else:
-                guesses.check(whose, kind)
-                asked[position] = (kind, plain)
+            asked.append(read(text))
         except Refused as refusal:
-            found[position] = refusal
-    for position, answer in zip(asked, book.many(list(asked.values()), at), strict=True):
+            asked.append(refusal)
+    numbers = list({one for one in asked if not isinstance(one, Refused) and one[0] in _NUMBERS})
+    known = dict(zip(numbers, book.many(numbers, at), strict=True))
+    tries = Tries(whose)
+    return [one if isinstance(one, Refused) else _one_of_many(outlet, *one, known, at, tries) for one in asked]
+
+
+def _one_of_many(
+    outlet: Outlet, kind: str, text: str, known: dict[tuple[str, str], Found | Refused], at: datetime, tries: Tries
+) -> Member | Refused:
+    try:
+        if kind == memberfield.TOKEN:
+            return read_token(text, outlet_id=outlet.pk, at=at)
+        if kind not in _NUMBERS:
+            return _find(outlet, kind, text, at, tries)
+        tries.check(kind)
+        answer = known[kind, text]
         if isinstance(answer, Refused):
-            guesses.count(whose, answer)
-        found[position] = answer if isinstance(answer, Refused) else _member(answer, outlet, at)
-    return [member for member in found if member is not None]
+            tries.count(answer, text)
+            return answer
+        return _member(answer, outlet, at)
+    except Refused as refusal:
+        return refusal
 
 
 def _member(found: Found, outlet: Outlet, at: datetime) -> Member:
@@ -212,16 +229,17 @@ def read_token(token: str, *, outlet_id: int, at: datetime) -> Member:
     return Member(wallet_id, found_at, proof, tier, mark, datetime.fromtimestamp(until, at.tzinfo), nonce)
 
 
-def prove(*, member: Member, pin: str, at: datetime, whose: str) -> Member:
+def prove(*, member: Member, pin: str, at: datetime, whose: Whose) -> Member:
     """Return the member with the proof "pin". Refuses: pin_wrong, pin_locked, pin_missing, too_many_tries.
 
     A wrong PIN is counted even though it is refused, so never call this inside a transaction that the refusal undoes.
     """
-    guesses.check(whose, member.proof, has_pin=True)
+    tries = Tries(whose)
+    tries.check(member.proof, has_pin=True)
     try:
         book.check_pin(member.wallet_id, pin, at)
     except Refused as refusal:
-        guesses.count(whose, refusal)
+        tries.count(refusal)
         raise
     return replace(member, proof="pin")
 
@@ -264,6 +282,7 @@ def available_points(member: Member) -> int | None:
     return Wallet.objects.get(pk=member.wallet_id).available
 
 
+_NUMBERS = frozenset({memberfield.PHONE, memberfield.NUMBER, memberfield.CARD})
 _WAYS: dict[str, Callable[[str, datetime], Any]] = {
     memberfield.CODE: book.by_code,
     memberfield.PHONE: book.by_phone,

@@ -130,7 +130,7 @@ def refused(approval: Approval) -> None:
 
 
 def _announcement(merchant: Merchant, amount_fen: int, at: datetime) -> TopUp | None:
-    """Return the oldest announcement of this amount, locked: who matches another line at once waits, and gets the next."""
+    """Return the oldest announcement of this amount, locked: whoever matches another line at once gets the next."""
     announced = TopUp.objects.filter(merchant=merchant, state=TopUp.State.ANNOUNCED, amount_fen=amount_fen)
     return announced.filter(asked_at__lte=at).order_by("asked_at", "pk").select_for_update().first()
 
