@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max
@@ -24,6 +24,9 @@ RATE_OUT_OF_RANGE = declare("agreement_rate_out_of_range", 422, _("The rebate ra
 SHARES_TOO_LARGE = declare(
     "agreement_shares_too_large", 422, _("The shares add up to more than the whole rebate. Lower one of them.")
 )
+# A bill that is on its way has read the version before and may be five minutes ahead of the clock; the other five are
+# for the signing itself. So no bill is ever booked under a version that had ended.
+NOTICE = timedelta(minutes=10)
 
 
 @transaction.atomic
@@ -46,8 +49,8 @@ def sign(
 ) -> Agreement:
     """Put a new version in force from a day on; the version before ends that day.
 
-    The first version may start on any day; a later one after today, and not before the one that it replaces: what was
-    sold stays under the terms that it was sold under.
+    The first version may start on any day; a later one after today (ten minutes before midnight: after tomorrow), and
+    not before the one that it replaces: what was sold stays under the terms that it was sold under.
     Refuses: agreement_starts_too_early, agreement_rate_out_of_range, agreement_shares_too_large.
     """
     Merchant.objects.select_for_update().get(pk=merchant.pk)
@@ -58,7 +61,7 @@ def sign(
     earlier = Agreement.objects.filter(merchant=merchant)
     latest = earlier.order_by("-starts_on", "-version").first()
     if latest is not None:
-        earliest = max(shanghai_day(at), latest.starts_on)
+        earliest = max(shanghai_day(at + NOTICE), latest.starts_on)
         if starts_on <= earliest:
             raise STARTS_TOO_EARLY(earliest=date.fromordinal(earliest.toordinal() + 1).isoformat())
     version = (earlier.aggregate(last=Max("version"))["last"] or 0) + 1

@@ -19,8 +19,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from alliance.refusals import Refused, declare
-from merchants.guesses import Tries, Whose
 from merchants.calc import memberfield
+from merchants.guesses import Tries, Whose
 from merchants.models import ApiKey, Outlet, SpentToken, rows
 from points import identify as book
 from points.identify import Found

@@ -11,7 +11,7 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from alliance import approvals, events, hooks, org
-from alliance.calc.worktime import shanghai_day
+from alliance.calc.worktime import day_start, shanghai_day
 from alliance.models import Approval, Event, Trade, User
 from alliance.refusals import Refused
 from merchants import agreements, keys, onboarding, reactions, staff, topups
@@ -150,7 +150,8 @@ def test_a_merchant_with_money_cannot_leave(town: Town) -> None:
 def test_a_new_version_closes_the_old_one_and_writes_terms(town: Town) -> None:
     merchant, now = town.hotpot.merchant, timezone.now()
     tomorrow = shanghai_day(now) + timedelta(days=1)
-    second = agreements.sign(merchant=merchant, rate_bps=1000, starts_on=tomorrow, actor=SYSTEM, at=now)
+    noon = day_start(shanghai_day(now)) + timedelta(hours=12)
+    second = agreements.sign(merchant=merchant, rate_bps=1000, starts_on=tomorrow, actor=SYSTEM, at=noon)
     first = Agreement.objects.get(merchant=merchant, version=1)
     assert (first.ends_on, second.version, second.ends_on) == (tomorrow, 2, None)
     float_id = merchant.float_id or 0
