@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance import events
 from alliance.actors import Actor
 from alliance.calc.worktime import day_start, shanghai_day
+from alliance.models import Event
 from alliance.refusals import declare
 from merchants.models import Agreement, Merchant
 from points import terms
@@ -27,6 +29,19 @@ SHARES_TOO_LARGE = declare(
 # A bill that is on its way has read the version before and may be five minutes ahead of the clock; the other five are
 # for the signing itself. So no bill is ever booked under a version that had ended.
 NOTICE = timedelta(minutes=10)
+
+# What an agreement and its terms in the book have in common.
+_CARD = (
+    "rate_bps",
+    "member_bps",
+    "fee_bps",
+    "centre_bps",
+    "promo_bps",
+    "spend_fee_bps",
+    "spend_share_bps",
+    "matures_days",
+    "holdback_days",
+)
 
 
 @transaction.atomic
@@ -98,3 +113,46 @@ def sign(
     facts = {"merchant": merchant.pk, "version": version, "rate_bps": rate_bps, "starts_on": starts_on.isoformat()}
     events.record("agreement.signed", agreement, actor, at, facts, unit_id=merchant.centre_id)
     return agreement
+
+
+@transaction.atomic
+def sign_first(agreements: Sequence[Agreement], *, actor: Actor) -> None:
+    """Put the first version of many merchants in force, each signed at its own signed_at. For towns and imports.
+
+    Refuses: agreement_starts_too_early where a merchant has signed before, agreement_rate_out_of_range,
+    agreement_shares_too_large; then none of them was signed.
+    """
+    merchants = [agreement.merchant_id for agreement in agreements]
+    latest = Agreement.objects.filter(merchant__in=merchants).order_by("-starts_on").first()
+    if latest is not None:
+        raise STARTS_TOO_EARLY(earliest=date.fromordinal(latest.starts_on.toordinal() + 1).isoformat())
+    for agreement in agreements:
+        if not 300 <= agreement.rate_bps <= 2000:
+            raise RATE_OUT_OF_RANGE()
+        if agreement.member_bps + agreement.fee_bps + agreement.centre_bps + agreement.promo_bps > 10_000:
+            raise SHARES_TOO_LARGE()
+        agreement.version, agreement.signed_by = 1, str(actor)
+        agreement.terms_id = terms.write(
+            merchant=agreement.merchant.book,
+            version=agreement.version,
+            valid_from=day_start(agreement.starts_on),
+            valid_to=day_start(agreement.ends_on) if agreement.ends_on else None,
+            **{name: getattr(agreement, name) for name in _CARD},
+        ).pk
+    Agreement.objects.bulk_create(agreements)
+    Event.objects.bulk_create(
+        Event(
+            verb="agreement.signed",
+            subject=events.subject_of(agreement),
+            actor=str(actor),
+            at=agreement.signed_at,
+            facts={
+                "merchant": agreement.merchant_id,
+                "version": agreement.version,
+                "rate_bps": agreement.rate_bps,
+                "starts_on": agreement.starts_on.isoformat(),
+            },
+            unit_id=agreement.merchant.centre_id,
+        )
+        for agreement in agreements
+    )

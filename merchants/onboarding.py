@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance import events, flows
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
-from alliance.models import City, Trade, Unit
+from alliance.models import City, Event, Trade, Unit
 from alliance.refusals import declare
 from alliance.templatetags.lianhui import listed
 from merchants.calc import creditcode, hours
@@ -90,6 +92,41 @@ def open(  # noqa: A001 - merchants are opened, as accounts are
 
 
 @transaction.atomic
+def open_many(merchants: Sequence[Merchant], *, actor: Actor) -> None:
+    """Take in many merchants as drafts, each at its own opened_at; they come back with their keys and accounts.
+
+    For towns and imports: as `open` does it, with few statements for all.
+    Refuses: credit_code_wrong, merchant_exists; then none of them was taken in.
+    """
+    for merchant in merchants:
+        if merchant.credit_code is not None and not creditcode.is_valid(merchant.credit_code):
+            raise CREDIT_CODE_WRONG()
+        merchant.short_name = merchant.short_name or merchant.name[:30]
+        merchant.state, merchant.state_since = Merchant.State.DRAFT, merchant.opened_at
+    try:
+        with transaction.atomic():
+            Merchant.objects.bulk_create(merchants)
+    except IntegrityError:
+        raise MERCHANT_EXISTS() from None
+    for merchant in merchants:
+        book = accounts.open_merchant(owner_no=merchant.pk, title=merchant.short_name, at=merchant.opened_at)
+        merchant.float_id, merchant.proceeds_id = book.float_id, book.proceeds_id
+        merchant.fee_rest_id = book.fee_rest_id
+    Merchant.objects.bulk_update(merchants, ["float_id", "proceeds_id", "fee_rest_id"], batch_size=250)
+    Event.objects.bulk_create(
+        Event(
+            verb="merchant.opened",
+            subject=events.subject_of(merchant),
+            actor=str(actor),
+            at=merchant.opened_at,
+            facts={"trade": merchant.trade.code},
+            unit_id=merchant.centre_id,
+        )
+        for merchant in merchants
+    )
+
+
+@transaction.atomic
 def open_outlet(
     *,
     merchant: Merchant,
@@ -138,6 +175,48 @@ def open_outlet(
 
 
 @transaction.atomic
+def open_outlets(outlets: Sequence[Outlet], *, tills: Sequence[int], actor: Actor) -> None:
+    """Open many outlets, each at its own opened_at and with so many tills, served by its merchant's centre.
+
+    For towns and imports: as `open_outlet` does it, with few statements for all.
+    Refuses: outlet_exists, hours_unclear, test_outlet_needs_synthetic_merchant; then none of them was opened.
+    """
+    centres: dict[int, int] = {}
+    for outlet in outlets:
+        if outlet.is_test and not outlet.merchant.is_synthetic:
+            raise TEST_NEEDS_SYNTHETIC()
+        try:
+            hours.parse(outlet.hours)
+        except ValueError:
+            raise HOURS_UNCLEAR() from None
+        centre = outlet.merchant.centre
+        if centre.pk not in centres:
+            centres[centre.pk] = accounts.open_centre(owner_no=centre.pk, title=centre.name, at=outlet.opened_at)
+        outlet.centre, outlet.centre_account_id = centre, centres[centre.pk]
+    try:
+        with transaction.atomic():
+            Outlet.objects.bulk_create(outlets)
+    except IntegrityError:
+        raise OUTLET_EXISTS() from None
+    Till.objects.bulk_create(
+        Till(outlet=outlet, number=number + 1, opened_at=outlet.opened_at)
+        for outlet, n in zip(outlets, tills, strict=True)
+        for number in range(n)
+    )
+    Event.objects.bulk_create(
+        Event(
+            verb="outlet.opened",
+            subject=events.subject_of(outlet),
+            actor=str(actor),
+            at=outlet.opened_at,
+            facts={"merchant": outlet.merchant_id},
+            unit_id=outlet.centre_id,
+        )
+        for outlet in outlets
+    )
+
+
+@transaction.atomic
 def close_outlet(*, outlet: Outlet, actor: Actor, at: datetime) -> None:
     """Close an outlet for good: its tills stop at once, its history stays."""
     moved = Outlet.objects.open().filter(pk=outlet.pk).update(state=Outlet.State.CLOSED, closed_at=at)
@@ -157,6 +236,42 @@ def go_live(*, merchant: Merchant, actor: Actor, at: datetime) -> None:
     Merchant.objects.filter(pk=merchant.pk, live_at__isnull=True).update(live_at=at)
     merchant.live_at = merchant.live_at or at
     flows.move(LIFE, merchant, "go_live", actor=actor, at=at)
+
+
+@transaction.atomic
+def go_live_many(merchants: Sequence[Merchant], *, actor: Actor, at: Sequence[datetime]) -> None:
+    """Let many drafts give and take points, each from its own time on. For towns and imports.
+
+    Refuses: merchant_not_ready, move_not_allowed; then none of them went live.
+    """
+    target = LIFE.table["draft", "go_live"]
+    by_time: dict[datetime, list[Merchant]] = defaultdict(list)
+    for merchant, when in zip(merchants, at, strict=True):
+        by_time[when].append(merchant)
+    for when, group in by_time.items():
+        ids = [merchant.pk for merchant in group]
+        signed = Agreement.objects.in_force(shanghai_day(when)).filter(merchant__in=ids)
+        ready = set(signed.values_list("merchant", flat=True))
+        ready &= set(Outlet.objects.open().filter(merchant__in=ids).values_list("merchant", flat=True))
+        if not ready.issuperset(ids):
+            first = next(merchant for merchant in group if merchant.pk not in ready)
+            raise NOT_READY(missing=listed(missing_steps(first, when)))
+        drafts = Merchant.objects.filter(pk__in=ids, state=Merchant.State.DRAFT)
+        if drafts.update(state=target, state_since=when, live_at=when) != len(set(ids)):
+            raise flows.MOVE_NOT_ALLOWED(state=target, verb="go_live")
+        for merchant in group:
+            merchant.state, merchant.state_since, merchant.live_at = target, when, when
+    # Like those that `flows.move` writes.
+    Event.objects.bulk_create(
+        Event(
+            verb=f"{LIFE.name}.go_live",
+            subject=events.subject_of(merchant),
+            actor=str(actor),
+            at=when,
+            facts={"from": Merchant.State.DRAFT, "to": target},
+        )
+        for merchant, when in zip(merchants, at, strict=True)
+    )
 
 
 def missing_steps(merchant: Merchant, at: datetime) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance import events
 from alliance.actors import Actor
-from alliance.models import User
+from alliance.models import Event, User
 from alliance.refusals import declare
 from merchants.models import Merchant, Outlet, Staff
 
@@ -42,6 +43,35 @@ def appoint(
     facts = {"merchant": merchant.pk, "user": user.pk, "role": role, "outlet": outlet.pk if outlet else None}
     events.record("staff.appointed", post, actor, at, facts, unit_id=merchant.centre_id)
     return post
+
+
+@transaction.atomic
+def appoint_many(posts: Sequence[Staff], *, actor: Actor) -> None:
+    """Let many people work for their merchants, each from the post's starts_at on. For towns and imports.
+
+    Refuses: staff_already_appointed, staff_owner_everywhere, outlet_of_another; then nobody was appointed.
+    """
+    for post in posts:
+        if post.outlet is not None and post.outlet.merchant_id != post.merchant_id:
+            raise OUTLET_OF_ANOTHER()
+        if post.outlet is not None and post.is_owner:
+            raise OWNER_EVERYWHERE()
+    try:
+        with transaction.atomic():
+            Staff.objects.bulk_create(posts)
+    except IntegrityError:
+        raise ALREADY_STAFF() from None
+    Event.objects.bulk_create(
+        Event(
+            verb="staff.appointed",
+            subject=events.subject_of(post),
+            actor=str(actor),
+            at=post.starts_at,
+            facts={"merchant": post.merchant_id, "user": post.user_id, "role": post.role, "outlet": post.outlet_id},
+            unit_id=post.merchant.centre_id,
+        )
+        for post in posts
+    )
 
 
 @transaction.atomic
