@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Sum
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from alliance import metrics, panels
 from alliance.calc.money import yuan
 from alliance.metrics import Scope, Value
-from points.models import Account, BankLine, Wallet
+from points import totals
+from points.models import BankLine
 
 
 @metrics.metric(
@@ -29,8 +29,7 @@ from points.models import Account, BankLine, Wallet
     is_alliance_wide=True,
 )
 def float_total(at: datetime, scope: Scope) -> Value:
-    floats = Account.objects.floats()
-    return Value(floats.aggregate(sum=Sum("balance"))["sum"] or 0, n=floats.count())
+    return Value(totals.now().floats)
 
 
 @metrics.metric(
@@ -46,8 +45,7 @@ def float_total(at: datetime, scope: Scope) -> Value:
     is_alliance_wide=True,
 )
 def points_outstanding(at: datetime, scope: Scope) -> Value:
-    wallets = Wallet.objects.with_points()
-    return Value(wallets.aggregate(sum=Sum("balance"))["sum"] or 0, n=wallets.count())
+    return Value(totals.now().wallets)
 
 
 @metrics.metric(
@@ -64,11 +62,9 @@ def points_outstanding(at: datetime, scope: Scope) -> Value:
     is_alliance_wide=True,
 )
 def coverage(at: datetime, scope: Scope) -> Value:
-    custody = Account.objects.filter(kind=Account.Kind.CUSTODY).aggregate(sum=Sum("balance"))["sum"] or 0
-    floats = float_total(at, scope).value or 0
-    held = points_outstanding(at, scope).value or 0
-    owed = int(floats) + int(held)
-    return Value(-custody / owed if owed else None, numerator=-custody, denominator=owed)
+    found = totals.now()
+    owed = found.floats + found.wallets
+    return Value(found.custody / owed if owed else None, numerator=found.custody, denominator=owed)
 
 
 @panels.panel(

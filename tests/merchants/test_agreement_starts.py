@@ -20,7 +20,9 @@ TOMORROW = TODAY + timedelta(days=1)
 
 
 def sign(town: Town, at: datetime, **card: Any) -> Any:
-    return agreements.sign(merchant=town.hotpot.merchant, starts_on=TOMORROW, actor=SYSTEM, at=at, rate_bps=1000, **card)
+    return agreements.sign(
+        merchant=town.hotpot.merchant, starts_on=TOMORROW, actor=SYSTEM, at=at, rate_bps=1000, **card
+    )
 
 
 @pytest.mark.parametrize("clock", [time(23, 50), time(23, 59, 59)])
