@@ -1,5 +1,6 @@
 """What operators do: backup, restore, upgrade, doctor, reset, bench, and Django's commands on a running state."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -47,12 +48,18 @@ def verify(words: list[str]) -> int:
     return manage(["verify", *words])
 
 
+# What is measured beside the product, and installed for that alone.
+PEERS = {"ledger": ("django-hordak==2.0.0",)}
+
+
 def bench(words: list[str]) -> int:
     """Run the measuring program bench/NAME.py on a durable cluster of its own, kept in the state's folder `bench`."""
     names = sorted(path.stem for path in (ROOT / "bench").glob("[!_]*.py"))
     if not words or words[0] not in names:
         raise Refused("words_missing", usage=f"./run bench {' | '.join(names) or 'NAME'} [--quick] [--json FILE]")
     packages.ensure(packages.SERVE_LOCK, packages.DEV_LOCK)
+    with contextlib.suppress(Refused):  # a peer that cannot be had is shown as n/a
+        packages.ensure_extra(*PEERS.get(words[0], ()))
     state = State(State.chosen().path / "bench")
     with backing.borrowed_or_started(state) as env:
         django.bring_up_to_date(env)

@@ -44,6 +44,8 @@ def ensure(*locks: Path) -> None:
 
 def ensure_extra(*requirements: str) -> None:
     """Install pinned packages that only one rare command needs."""
+    if not requirements:
+        return
     with _alone():
         _install(*requirements, name=" ".join(requirements))
 

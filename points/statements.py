@@ -32,6 +32,9 @@ class Movement:
     sale: Sale | None
 
 
+_NEWEST = "SELECT * FROM points_newest(%s::bigint, %s::timestamptz, %s::bigint, %s::integer, %s::text)"
+
+
 def wallet(
     wallet_id: int,
     before: tuple[datetime, int] | None = None,
@@ -39,18 +42,7 @@ def wallet(
     kind: str | None = None,
 ) -> list[Movement]:
     """Return movements, newest first. before: (booked_at, seq) of the last one seen. kind: in, out or expired."""
-    rows = Transfer.objects.filter(bucket=wallet_id % 64, wallet_id=wallet_id)
-    if before is not None:
-        # The time prunes partitions, the sequence decides.
-        rows = rows.filter(booked_at__lte=before[0], seq__lt=before[1])
-    into = Q(credit_id=wallet_id, points__gte=0) | Q(debit_id=wallet_id, points__lt=0)
-    if kind == "in":
-        rows = rows.filter(into)
-    elif kind == "out":
-        rows = rows.exclude(into)
-    elif kind == "expired":
-        rows = rows.filter(kind=Transfer.Kind.EXPIRE)
-    found = list(rows.order_by("-booked_at")[:limit])
+    found = list(Transfer.objects.raw(_NEWEST, [wallet_id, *(before or (None, None)), limit, kind]))
     sales = _sales_of(found)
     return [_movement(row, wallet_id, sales.get(row.journal_id)) for row in found]
 

@@ -99,9 +99,11 @@ _LAWS: dict[str, str] = {
             OR (p.kind = 4 AND p.float_id = f.id AND p.owner_no = f.owner_no) IS NOT TRUE
             OR (r.kind = 6 AND r.float_id = f.id AND r.owner_no = f.owner_no) IS NOT TRUE
             OR (m.kind = 12 AND m.float_id = f.id AND m.owner_no = f.owner_no) IS NOT TRUE
-            OR EXISTS (SELECT FROM points_account a WHERE a.terms_id = t.id AND (a.kind = 5 AND a.float_id = f.id) IS NOT TRUE))
+            OR a.n > a.lawful)
         FROM points_terms t JOIN points_account f ON f.id = t.float_id LEFT JOIN points_account p ON p.id = t.proceeds_id
-        LEFT JOIN points_account r ON r.id = t.fee_rest_id LEFT JOIN points_account m ON m.id = t.promo_id""",
+        LEFT JOIN points_account r ON r.id = t.fee_rest_id LEFT JOIN points_account m ON m.id = t.promo_id
+        LEFT JOIN (SELECT y.terms_id, count(*) AS n, count(*) FILTER (WHERE y.kind = 5 AND y.float_id = x.float_id) AS lawful
+          FROM points_account y JOIN points_terms x ON x.id = y.terms_id GROUP BY 1) a ON a.terms_id = t.id""",
     "one key per sale, with the figures of the sale": """
         SELECT count(*), count(*) FILTER (WHERE k.n <> 1 OR k.points <> s.points OR k.spent <> s.spent_points OR k.rest <> s.rest
             OR k.wallet_id <> s.wallet_id OR k.booked_at <> s.booked_at)

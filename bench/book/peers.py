@@ -7,6 +7,7 @@ import os
 import uuid
 from typing import Any
 
+from django.core.management import call_command
 from django.db import connection, models, transaction
 
 from bench.book.world import MERCHANT_0, Size, run
@@ -152,6 +153,24 @@ def copy_rows(rows: list[Any], _client: int) -> int:
     return len(rows)
 
 
+# django-hordak's accounts: fewer than the book's, which is to its advantage.
+HORDAK_WALLETS, HORDAK_MERCHANTS = 100_000, 20_000
+_HORDAK = """
+ALTER TABLE hordak_account DISABLE TRIGGER USER;
+INSERT INTO hordak_account (id, uuid, name, code, full_code, type, is_bank_account, currencies, lft, rght, tree_id, level)
+  SELECT g, gen_random_uuid(), 'a', NULL, NULL, CASE WHEN g <= {wallets} THEN 'LI' ELSE 'AS' END, false, '["CNY"]', 1, 2, g, 0
+  FROM generate_series(1, {wallets} + 2 * {merchants}) g;
+ALTER TABLE hordak_account ENABLE TRIGGER USER;
+"""
+
+
+def write_hordak() -> None:
+    """Make django-hordak's tables and accounts."""
+    call_command("migrate", "hordak", verbosity=0)
+    run(_HORDAK.format(wallets=HORDAK_WALLETS, merchants=HORDAK_MERCHANTS))
+    run("VACUUM ANALYZE hordak_account")
+
+
 def hordak(rows: list[Any], _client: int) -> int:
     """A transaction with two legs: no balance kept, no overdraft check, no request key."""
     from hordak.models import Account as HordakAccount
@@ -159,11 +178,12 @@ def hordak(rows: list[Any], _client: int) -> int:
     from moneyed import Money
 
     ((wallet, merchant, fen, is_sale),) = rows
-    other = MERCHANT_0 + 5 * merchant + (not is_sale)
-    debit, credit = (other, wallet) if is_sale else (wallet, other)
+    other = 1 + HORDAK_WALLETS + 2 * (merchant % HORDAK_MERCHANTS) + (not is_sale)
+    mine = 1 + wallet % HORDAK_WALLETS
+    debit, credit = (other, mine) if is_sale else (mine, other)
     with transaction.atomic():
         both = HordakAccount.objects.in_bulk([debit, credit])
         entry = Transaction.objects.create(description="bench")
-        Leg.objects.create(transaction=entry, account=both[debit], debit=Money(fen, "EUR"))
-        Leg.objects.create(transaction=entry, account=both[credit], credit=Money(fen, "EUR"))
+        Leg.objects.create(transaction=entry, account=both[debit], debit=Money(fen, "CNY"))
+        Leg.objects.create(transaction=entry, account=both[credit], credit=Money(fen, "CNY"))
     return 1

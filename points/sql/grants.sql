@@ -44,5 +44,6 @@ GRANT EXECUTE ON FUNCTION
   points_close(date, bigint[], timestamptz),
   points_rollup(),
   points_balance_as_of(bigint, timestamptz),
+  points_newest(bigint, timestamptz, bigint, integer, text),
   points_make_partitions(date, date)
 TO {role};
