@@ -2,8 +2,8 @@
 
 Every transfer sums to zero, so wallets are what all accounts together lack. Below the roll-up's mark nothing can be
 added any more: the totals of everything before it are a fact for good, kept in the cache, and only what was booked
-since is added up. Each call moves the place that is kept up to the mark; without it (a new cache, a database that was
-started anew) the accounts are added up once, 800,000 of them in a tenth of a second.
+since is added up. Each call moves the place that is kept up to the mark, the roll-up's task every few seconds; without
+it (a new cache, a database that was started anew) the accounts are added up once, 800,000 of them in 0.1 to 0.3 s.
 """
 
 from __future__ import annotations
@@ -21,12 +21,9 @@ _KINDS = [kind.value for kind in Account.Kind]
 # What was booked since a place, before the mark and after it: by account, then by kind. Wallets are no accounts and fall out.
 _SINCE = """
   SELECT a.kind, sum(l.amount) FILTER (WHERE NOT l.is_late) AS early, sum(l.amount) FILTER (WHERE l.is_late) AS late FROM (
-    SELECT id, is_late, sum(amount) AS amount FROM (
-      SELECT t.debit_id AS id, t.xid >= (SELECT xid FROM m) AS is_late, -(t.points + t.rest) AS amount FROM points_transfer t
-        WHERE t.xid >= {start} AND t.debit_id <> t.wallet_id
-      UNION ALL SELECT t.credit_id, t.xid >= (SELECT xid FROM m), t.points FROM points_transfer t WHERE t.xid >= {start} AND t.credit_id <> t.wallet_id
-      UNION ALL SELECT t.rest_id, t.xid >= (SELECT xid FROM m), t.rest FROM points_transfer t WHERE t.xid >= {start} AND t.rest_id IS NOT NULL
-    ) legs GROUP BY 1, 2) l
+    SELECT v.id, t.xid >= (SELECT xid FROM m) AS is_late, sum(v.amount) AS amount FROM points_transfer t
+      CROSS JOIN LATERAL (VALUES (t.debit_id, -(t.points + t.rest)), (t.credit_id, t.points), (t.rest_id, t.rest)) v(id, amount)
+      WHERE t.xid >= {start} AND v.id <> t.wallet_id GROUP BY 1, 2) l
   JOIN points_account a ON a.id = l.id GROUP BY a.kind"""
 _MARK = "WITH m AS MATERIALIZED (SELECT xid FROM points_mark WHERE name = 'rollup')"
 _FROM_THE_START = f"""{_MARK}
@@ -82,7 +79,7 @@ def _begin() -> tuple[int, dict[int, int], dict[int, int]]:
 
 def _go_on(place: int, known: dict[int, int]) -> tuple[int, dict[int, int], dict[int, int]]:
     before, since, mark = {}, {}, 0
-    for mark, kind, early, late in _rows(_GO_ON, [_KINDS, place, place, place]):
+    for mark, kind, early, late in _rows(_GO_ON, [_KINDS, place]):
         before[kind], since[kind] = known[kind] + int(early or 0), int(late or 0)
     return mark, before, since
 

@@ -12,9 +12,6 @@ class WalletQuerySet(models.QuerySet["Wallet"]):
     def frozen(self) -> WalletQuerySet:
         return self.filter(frozen_at__isnull=False)
 
-    def with_points(self) -> WalletQuerySet:
-        return self.filter(balance__gt=0)
-
 
 class Wallet(models.Model):
     """A member's points. `balance` includes what is pending and held; only the posting functions change it."""

@@ -57,7 +57,13 @@ def test_exact_after_any_act_with_and_without_what_is_kept(seed: int) -> None:
         funder = shops[0].merchant.float_id if points < 0 else chance.choice([shops[0].merchant.float_id, budget])
         key = f"{chance.random()}"
         adjusting.adjust(
-            wallet_id=wallet.pk, funder_id=funder, points=points, caller=Caller("staff", 0), key=key, actor=TEST, at=NOON
+            wallet_id=wallet.pk,
+            funder_id=funder,
+            points=points,
+            caller=Caller("staff", 0),
+            key=key,
+            actor=TEST,
+            at=NOON,
         )
 
     acts: list[Any] = [
