@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from alliance import approvals
 from alliance.actors import Actor
@@ -19,7 +20,9 @@ from points.calc.digests import digest
 # Two people may correct up to ¥1,000 at a time; more than that is another agreement, not a correction.
 LARGEST_POINTS = 100_000
 # Translators: 一次调整须在 1 到 %(most)s 积分之间
-TOO_LARGE = declare("adjustment_too_large", 422, _("A correction is between 1 and %(most)s points, up or down."))
+TOO_LARGE = declare(
+    "adjustment_too_large", 422, gettext_lazy("A correction is between 1 and %(most)s points, up or down.")
+)
 
 _ADJUST = """SELECT * FROM points_adjust(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint,
   %s::bigint, %s::date, %s::timestamptz, %s::timestamptz)"""
@@ -61,12 +64,18 @@ def ask(*, wallet_id: int, funder_id: int, points: int, reason: str, unit: Unit,
 
 def describe(approval: Approval) -> str:
     facts = approval.facts
-    return f"W{facts['wallet']} {facts['points']:+d} ← A{facts['funder']}: {facts['reason']}"
+    # Translators: 钱包W1420：+500积分 · 对方账户A1024 · 理由：补录
+    return _("Wallet W%(wallet)s: %(points)s points · other account A%(funder)s · reason: %(reason)s") % {
+        "wallet": facts["wallet"],
+        "points": f"{facts['points']:+,}".replace("-", "−"),
+        "funder": facts["funder"],
+        "reason": facts["reason"],
+    }
 
 
 # Translators: 积分调整
 @approvals.kind(
-    "points.adjustment", permission="adjustment.approve", title=_("Adjustment of points"), describe=describe
+    "points.adjustment", permission="adjustment.approve", title=gettext_lazy("Adjustment of points"), describe=describe
 )
 def book(approval: Approval, actor: Actor, at: datetime) -> Outcome:
     """Book what was asked for, with the decision. Refuses: points_short, funder_short, wallet_unknown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -110,17 +111,19 @@ def view(admin: Any, request: HttpRequest, object_id: str, name: str) -> HttpRes
     if not act.is_possible(request, row):
         return HttpResponseRedirect(home)
     form = act.form(request.POST if request.method == "POST" else None, request=request, row=row)
-    status = 200
+    status = HTTPStatus.OK
     if request.method == "POST" and form.is_valid():
         try:
             words = act.run(request, row, form.cleaned_data)
         except Refused as refused:
             form.add_error(None, refused.text())
-            status = refused.status
+            status = HTTPStatus(refused.status)
         else:
             if words:
                 messages.success(request, words)
             return HttpResponseRedirect(act.url(row) if act.url else home)
+    elif form.errors:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
     context = {
         **admin.admin_site.each_context(request),
         "title": act.title,
@@ -133,4 +136,4 @@ def view(admin: Any, request: HttpRequest, object_id: str, name: str) -> HttpRes
         "list_url": reverse(f"admin:{admin.opts.app_label}_{admin.opts.model_name}_changelist"),
         "plural": admin.opts.verbose_name_plural,
     }
-    return TemplateResponse(request, "admin/act.html", context, status=status)
+    return TemplateResponse(request, "admin/act.html", context, status=int(status))

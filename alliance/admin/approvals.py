@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -83,7 +84,16 @@ def _facts(request: HttpRequest, approval: Approval) -> list[tuple[Any, Any]]:
 @admin.register(Approval)
 class ApprovalAdmin(FrozenAdmin):
     view_permission = "approval.view"
-    list_display = ("shown_what", "shown_words", "shown_state", "unit", "asked_by", "asked_at", "decided_by")
+    list_display = (
+        "shown_what",
+        "shown_words",
+        "shown_state",
+        "shown_decide",
+        "unit",
+        "asked_by",
+        "asked_at",
+        "decided_by",
+    )
     list_display_links = ("shown_what",)
     list_select_related = ("asked_by", "decided_by", "unit")
     list_filter = ("state",)
@@ -141,6 +151,30 @@ class ApprovalAdmin(FrozenAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("asked_by", "decided_by", "unit")
+
+    def waiting(self, request: HttpRequest) -> int:
+        """Return how many decisions somebody else asked for."""
+        rows = self.get_queryset(request).filter(state=Approval.State.WAITING).exclude(asked_by=request.user)
+        return int(rows.order_by()[:100].count())
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Mark the rows that this reader may decide."""
+        changelist = super().get_changelist_instance(request)
+        for row in changelist.result_list:
+            row.may_decide = _may_decide(request, row)
+        return changelist
+
+    # Translators: 处理
+    @display(description=_("Decide"))
+    def shown_decide(self, approval: Approval) -> str:
+        if not getattr(approval, "may_decide", False):
+            return "–"
+        ways = [("approve", _("Approve")), ("refuse", _("Refuse"))]
+        return format_html_join(
+            " · ",
+            '<a class="console-link" href="{}">{}</a>',
+            [(reverse("admin:alliance_approval_act", args=(approval.pk, act)), words) for act, words in ways],
+        )
 
     @display(description=_("What"), ordering="kind")
     def shown_what(self, approval: Approval) -> Any:

@@ -116,7 +116,10 @@ def of(request: HttpRequest) -> list[dict[str, Any]]:
             entry = registry.get(label)
             if entry is None or not entry.has_module_permission(request):
                 continue
-            items.append({"title": name, "icon": icon, "link": _list(label)})
+            item: dict[str, Any] = {"title": name, "icon": icon, "link": _list(label)}
+            if waiting := entry.waiting(request):
+                item |= {"badge": waiting, "badge_variant": "primary"}
+            items.append(item)
         if items:
             groups.append({"title": title, "separator": True, "collapsible": False, "items": items})
     return groups

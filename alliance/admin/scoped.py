@@ -16,22 +16,24 @@ the diary.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
 from django.contrib.admin.filters import RelatedFieldListFilter
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from alliance import access, events
 from alliance.actors import Actor
-from alliance.admin import acts
+from alliance.admin import acts, leaving
 from alliance.models import Unit, User
 from alliance.refusals import Refused
 
@@ -43,9 +45,18 @@ class CappedPaginator(Paginator):
     """Counts no further than LONGEST_LIST: a list is for looking at, and a table may have a billion rows."""
 
     @cached_property
-    def count(self) -> int:
+    def _counted(self) -> int:
         rows: Any = self.object_list
-        return int(rows.order_by()[:LONGEST_LIST].count())
+        return int(rows.order_by()[: LONGEST_LIST + 1].count())
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, LONGEST_LIST)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there are more rows than were counted: "2,000+"."""
+        return self._counted > LONGEST_LIST
 
 
 class VerbForm(forms.ModelForm):
@@ -53,6 +64,16 @@ class VerbForm(forms.ModelForm):
 
     def verb(self) -> None:
         """Replaced by ScopedAdmin.get_form."""
+
+    def validate_constraints(self) -> None:
+        """Say that something does not fit, in words: the name of a constraint is for builders."""
+        try:
+            self.instance.validate_constraints(exclude=self._get_validation_exclusions())
+        except ValidationError as error:
+            if any(each.code for found in error.error_dict.values() for each in found):
+                self._update_errors(error)  # type: ignore[attr-defined]
+            else:
+                self.add_error(None, _("These values do not fit together. Please look at them again."))
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
@@ -222,7 +243,19 @@ class ScopedAdmin(Permissions, ModelAdmin):
             row = self.get_object(request, object_id)
             if row is not None:
                 context["act_buttons"] = acts.buttons(self, request, row)
-        return super().changeform_view(request, object_id, form_url, context)
+        answer = super().changeform_view(request, object_id, form_url, context)
+        if request.method == "POST" and answer.status_code == HTTPStatus.OK:
+            answer.status_code = int(HTTPStatus.UNPROCESSABLE_ENTITY)
+        return answer
+
+    # --- a list is found as it was left ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return leaving.back(request, self.opts.label_lower) or super().changelist_view(request, extra_context)
+
+    def waiting(self, request: HttpRequest) -> int:
+        """Return how many rows wait for this reader: the number beside the list's name in the sidebar."""
+        return 0
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         row = self.get_object(request, object_id)

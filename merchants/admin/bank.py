@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _t
@@ -87,10 +88,10 @@ class BankLineAdmin(ScopedAdmin):
     search_fields = ("serial", "payer", "memo")
     ordering = ("-received_at", "-pk")
     fields = (
-        ("bank", "account", "serial"),
         ("shown_amount", "value_on", "received_at"),
         ("payer", "memo"),
         ("shown_state", "shown_allotted", "allotted_at"),
+        ("bank", "account", "serial"),
         ("shown_journal", "shown_allot_journal"),
     )
     readonly_fields = ("shown_amount", "shown_state", "shown_allotted", "shown_journal", "shown_allot_journal")
@@ -113,13 +114,21 @@ class BankLineAdmin(ScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("allotted_to")
 
+    def waiting(self, request: HttpRequest) -> int:
+        """Return how many lines belong to nobody yet and wait for no second person either."""
+        if not self.may(request, "topup.ask"):
+            return 0
+        asked = _waiting().filter(bank_line__isnull=False).values("bank_line")
+        rows = self.get_queryset(request).filter(allotted_to__isnull=True).exclude(pk__in=asked)
+        return int(rows.order_by()[:100].count())
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
             kwargs["form"] = LineForm
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fields if obj else (("bank", "account", "serial"), ("amount", "value_on"), ("payer", "memo"))
+        return self.fields if obj else (("bank", "account"), ("serial", "value_on"), ("amount", "payer"), "memo")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields if obj else ()
@@ -127,13 +136,8 @@ class BankLineAdmin(ScopedAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Read which lines of a page wait for a decision in one query."""
         changelist = super().get_changelist_instance(request)
-        waiting = set(
-            TopUp.objects.filter(
-                bank_line__in=[row.pk for row in changelist.result_list],
-                state=TopUp.State.MATCHED,
-                approval__state=Approval.State.WAITING,
-            ).values_list("bank_line_id", flat=True)
-        )
+        numbers = [row.pk for row in changelist.result_list]
+        waiting = set(_waiting().filter(bank_line__in=numbers).values_list("bank_line_id", flat=True))
         for row in changelist.result_list:
             row.is_asked = row.pk in waiting
         return changelist
@@ -180,6 +184,9 @@ class BankLineAdmin(ScopedAdmin):
         return links.journal(line.allot_journal_id)
 
 
+def _waiting() -> QuerySet[TopUp]:
+    return TopUp.objects.filter(state=TopUp.State.MATCHED, approval__state=Approval.State.WAITING)
+
+
 def _asked(line: BankLine) -> TopUp | None:
-    waiting = TopUp.objects.filter(bank_line=line, state=TopUp.State.MATCHED, approval__state=Approval.State.WAITING)
-    return waiting.first()
+    return _waiting().filter(bank_line=line).first()

@@ -15,12 +15,13 @@ from unfold.decorators import display
 from alliance import access
 from alliance.admin.acts import Act, ActForm, look_up
 from alliance.admin.drawing import labelled
-from alliance.admin.scoped import FrozenInline, ScopedAdmin, ScopedRelatedFilter, actor_of, now, once
+from alliance.admin.scoped import FrozenInline, ScopedAdmin, ScopedRelatedFilter, VerbForm, actor_of, now, once
 from alliance.calc import phone
 from alliance.calc.worktime import shanghai_day
 from alliance.models import City, Unit
 from alliance.templatetags.lianhui import bps, listed, masked_phone, yuan
 from merchants import agreements, figures, onboarding, staff
+from merchants.calc import creditcode
 from merchants.models import Agreement, Merchant, Outlet, Staff
 from points import statements
 
@@ -67,6 +68,21 @@ class StaffInline(FrozenInline):
 
 class Why(ActForm):
     reason = forms.CharField(label=_("Reason"), max_length=200)
+
+
+class MerchantForm(VerbForm):
+    def clean_credit_code(self) -> str | None:
+        """Say at once what is wrong with the code, beside its field."""
+        code = (self.cleaned_data["credit_code"] or "").strip().upper()
+        if code and not creditcode.is_valid(code):
+            # Translators: 统一社会信用代码为 18 位数字和大写字母（没有 I、O、S、V、Z），末位是校验码
+            raise forms.ValidationError(
+                _t(
+                    "A credit code has 18 digits and capital letters (none of I, O, S, V, Z), "
+                    "the last of them a check. Please compare it with the licence."
+                )
+            )
+        return code or None
 
 
 class RateCard(ActForm):
@@ -185,6 +201,7 @@ def _is(*states: str) -> Any:
 
 @admin.register(Merchant)
 class MerchantAdmin(ScopedAdmin):
+    form = MerchantForm
     view_permission = "merchant.view"
     add_permission = "merchant.change"
     is_searched = True
@@ -309,7 +326,7 @@ class MerchantAdmin(ScopedAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj:
             return self.fields if obj.state == Merchant.State.DRAFT else self.fields[:-1]
-        return (("name", "short_name"), ("kind", "trade", "centre"), ("credit_code", "contact_phone"))
+        return (("name", "short_name"), ("kind", "trade"), ("centre", "credit_code"), "contact_phone")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields if obj else ()

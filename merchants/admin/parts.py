@@ -51,8 +51,8 @@ class AgreementAdmin(PartAdmin):
     ordering = ("-signed_at", "-pk")
     fields = (
         ("merchant", "version"),
-        ("shown_rate", "shown_member", "shown_fee", "shown_centre", "shown_promo", "shown_buffer"),
-        ("shown_spend_fee", "shown_share"),
+        ("shown_rate", "shown_spend_fee", "shown_share"),
+        ("shown_member", "shown_fee", "shown_centre", "shown_promo", "shown_buffer"),
         ("matures_days", "holdback_days"),
         ("starts_on", "ends_on"),
         ("signed_at", "shown_signed_by"),

@@ -111,8 +111,24 @@ class TermsAdmin(FrozenAdmin):
     list_select_related = ("float",)
     search_fields = ("float__title",)
     ordering = ("-valid_from", "-pk")
-    exclude = ("float", "proceeds", "fee_rest", "promo")
-    readonly_fields = ("shown_float",)
+    fields = (
+        ("shown_float", "version"),
+        ("shown_rate", "shown_spend_fee", "shown_share"),
+        ("shown_member", "shown_fee", "shown_centre", "shown_promo", "shown_buffer"),
+        ("matures_days", "holdback_days"),
+        ("valid_from", "valid_to"),
+    )
+    readonly_fields = (
+        "shown_float",
+        "shown_rate",
+        "shown_spend_fee",
+        "shown_share",
+        "shown_member",
+        "shown_fee",
+        "shown_centre",
+        "shown_promo",
+        "shown_buffer",
+    )
 
     @display(description=_("float"))
     def shown_float(self, terms: Terms) -> str:
@@ -141,3 +157,12 @@ class TermsAdmin(FrozenAdmin):
     @display(description=_("buffer"))
     def shown_buffer(self, terms: Terms) -> str:
         return bps(terms.buffer_bps)
+
+    @display(description=_("spending fee"))
+    def shown_spend_fee(self, terms: Terms) -> str:
+        return bps(terms.spend_fee_bps)
+
+    # Translators: 每单积分上限
+    @display(description=_("largest share in points"))
+    def shown_share(self, terms: Terms) -> str:
+        return bps(terms.spend_share_bps)

@@ -137,16 +137,16 @@ class TransferAdmin(HistoryAdmin):
         "shown_journal",
         "shown_kind",
         "shown_points",
-        "rest",
+        "shown_rest_part",
         "shown_debit",
         "shown_credit",
-        "balance_after",
+        "shown_after",
         "booked_at",
     )
     fields = (
         ("id", "shown_journal", "shown_kind"),
-        ("shown_wallet", "seq", "balance_after"),
-        ("shown_points", "rest"),
+        ("shown_wallet", "seq", "shown_after"),
+        ("shown_points", "shown_rest_part"),
         ("shown_debit", "shown_credit", "shown_rest"),
         ("matures_on", "expires_on", "due_on"),
         ("event_at", "booked_at", "booked_on"),
@@ -157,6 +157,8 @@ class TransferAdmin(HistoryAdmin):
         "shown_kind",
         "shown_wallet",
         "shown_points",
+        "shown_rest_part",
+        "shown_after",
         "shown_debit",
         "shown_credit",
         "shown_rest",
@@ -172,6 +174,14 @@ class TransferAdmin(HistoryAdmin):
     @display(description=_("points"))
     def shown_points(self, row: Transfer) -> str:
         return links.signed(row.points if row.credit_id == row.wallet_id else -row.points)
+
+    @display(description=_("rest"))
+    def shown_rest_part(self, row: Transfer) -> str:
+        return links.signed(row.rest) if row.rest else "–"
+
+    @display(description=_("balance after"))
+    def shown_after(self, row: Transfer) -> str:
+        return links.number(row.balance_after)
 
     def _party(self, row: Transfer, number: int | None) -> str:
         return links.wallet(number) if number == row.wallet_id else links.account(number)

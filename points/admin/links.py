@@ -6,7 +6,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from alliance.templatetags.lianhui import signed_points, yuan
+from alliance.templatetags.lianhui import signed_points, thousands, yuan
 
 
 def link(label: str, pk: int | None, text: str) -> str | SafeString:
@@ -45,3 +45,7 @@ def signed(points: int | None) -> SafeString | str:
 
 def money(fen: int | None) -> SafeString:
     return format_html('<span class="console-n">{}</span>', yuan(fen))
+
+
+def number(points: int | None) -> SafeString | str:
+    return "–" if points is None else format_html('<span class="console-n">{}</span>', thousands(points))
