@@ -1,11 +1,20 @@
-"""The registry of figures: each floor registers its own, headquarters draws what is registered."""
+"""The registry of figures: each floor registers its own, headquarters draws what is registered.
+
+A figure that must read many rows is `kept`: the longer it takes, the longer its last value is shown, and the clock
+reckons it anew before anybody waits for it (alliance.tasks.reckon_figures).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from django.core.cache import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +107,37 @@ def metric(
 
 def registered() -> dict[str, Metric]:
     return dict(sorted(_METRICS.items()))
+
+
+# --- what takes long -------------------------------------------------------------------------------
+
+SHORTEST, LONGEST = 60.0, 1200.0
+# A value is shown this many times as long as it took: no figure takes more than 1/600 of a processor.
+TIMES = 600
+_is_ahead: ContextVar[bool] = ContextVar("is_ahead", default=False)
+Kept = TypeVar("Kept")
+
+
+def kept(name: str, reckon: Callable[[], Kept]) -> Kept:
+    """Return what `reckon` gives, a minute old at most; what takes long is up to twenty minutes old.
+
+    name: with everything that the value depends on (the day, the units).
+    """
+    known: tuple[Kept, float] | None = cache.get(f"figures.{name}")
+    if known is not None and not (_is_ahead.get() and time.time() > known[1]):
+        return known[0]
+    began = time.perf_counter()
+    value = reckon()
+    seconds = min(LONGEST, max(SHORTEST, TIMES * (time.perf_counter() - began)))
+    cache.set(f"figures.{name}", (value, time.time() + seconds / 2), timeout=round(seconds))
+    return value
+
+
+@contextmanager
+def ahead() -> Iterator[None]:
+    """Reckon anew what has half of its time behind it: for the clock, so that nobody waits."""
+    token = _is_ahead.set(True)
+    try:
+        yield
+    finally:
+        _is_ahead.reset(token)

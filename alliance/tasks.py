@@ -6,7 +6,8 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from alliance import hooks, messages, sessions
+from alliance import hooks, messages, metrics, panels, sessions
+from alliance.metrics import Scope
 
 HEARTBEAT = "alliance.heartbeat"
 
@@ -21,6 +22,17 @@ def heartbeat() -> None:
 def run_reactions() -> int:
     """Let the upper floors hear what the diary wrote down since the last time."""
     return hooks.run_reactions()
+
+
+@shared_task
+def reckon_figures() -> None:
+    """Reckon the figures of the console's first page that take long, before somebody has to wait for them."""
+    at = timezone.now()
+    with metrics.ahead():
+        for metric in metrics.registered().values():
+            metric.compute(at, Scope())
+        for panel in panels.registered():
+            panel.find(at, Scope())
 
 
 @shared_task

@@ -9,7 +9,7 @@ from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from alliance.calc.worktime import SHANGHAI, day_start, shanghai_day
-from alliance.metrics import Scope, Value, metric
+from alliance.metrics import Scope, Value, kept, metric
 from members.models import Member
 
 ACTIVE_DAYS = 30
@@ -29,7 +29,8 @@ SERIES_DAYS = 30
     is_alliance_wide=True,
 )
 def members_total(at: datetime, scope: Scope) -> Value:
-    n = Member.objects.filter(user__is_active=True, joined_at__lte=at).count()
+    active = Member.objects.filter(user__is_active=True, joined_at__lte=at)
+    n = kept(f"members:{shanghai_day(at)}", active.count)
     return Value(n, numerator=n, n=n)
 
 
@@ -49,9 +50,8 @@ def members_joined_today(at: datetime, scope: Scope) -> Value:
     today = shanghai_day(at)
     days = [today - timedelta(days=back) for back in range(SERIES_DAYS - 1, -1, -1)]
     joined = Member.objects.joined_between(day_start(days[0]), at)
-    by_day = dict(
-        joined.annotate(day=TruncDate("joined_at", tzinfo=SHANGHAI)).order_by().values_list("day").annotate(Count("pk"))
-    )
+    counted = joined.annotate(day=TruncDate("joined_at", tzinfo=SHANGHAI)).order_by().values_list("day")
+    by_day = kept(f"members_joined:{today}", lambda: dict(counted.annotate(Count("pk"))))
     series = [(day, by_day.get(day, 0)) for day in days]
     n = series[-1][1]
     return Value(n, numerator=n, n=n, before=series[-2][1], series=series)
@@ -70,6 +70,7 @@ def members_joined_today(at: datetime, scope: Scope) -> Value:
     is_alliance_wide=True,
 )
 def members_active(at: datetime, scope: Scope) -> Value:
-    total = Member.objects.filter(joined_at__lte=at).count()
-    active = Member.objects.filter(wallet__last_at__gt=at - timedelta(days=ACTIVE_DAYS)).count()
+    joined = Member.objects.filter(joined_at__lte=at)
+    moved = Member.objects.filter(wallet__last_at__gt=at - timedelta(days=ACTIVE_DAYS))
+    total, active = kept(f"members_active:{shanghai_day(at)}", lambda: (joined.count(), moved.count()))
     return Value(active / total if total else None, numerator=active, denominator=total, n=total)

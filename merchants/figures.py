@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.core.cache import cache
+from django.db import connection
 from django.db.models import F, Sum
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -16,40 +16,54 @@ from alliance.calc.money import yuan
 from alliance.calc.worktime import day_start, shanghai_day
 from alliance.metrics import Scope, Value
 from alliance.models import Unit
-from merchants.models import Merchant, Outlet
-from points.models import Account, AccountDay, Sale
+from merchants.models import Merchant
+from points.models import Account, AccountDay
 from points.statements import COVER_DAYS
 
 DAYS = 30
-FRESH_SECONDS = 60
 LOW_DAYS = 5
+SHOWN = 6
 
 Day = dict[str, int]
 
+# A row may be booked after its day, never before: booked_at leaves out the older partitions.
+_SUMS = """SELECT s.booked_on, o.centre_id, sum(s.bill_fen), sum(s.points), sum(s.spent_points)
+  FROM points_sale s LEFT JOIN merchants_outlet o ON o.id = s.outlet_id
+  WHERE s.booked_at >= %s AND s.booked_on >= %s AND s.booked_on < %s GROUP BY 1, 2"""
+
+
+def _sums(first: date, end: date) -> dict[date, dict[int | None, Day]]:
+    """Return sales, points given and points spent of a half-open period, by accounting day and service centre."""
+    days: dict[date, dict[int | None, Day]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMS, [day_start(first), first, end])
+        for on, centre_id, bill, given, spent in cursor.fetchall():
+            days.setdefault(on, {})[centre_id] = {"bill": int(bill), "given": int(given), "spent": int(spent)}
+    return days
+
 
 def _days(at: datetime, scope: Scope) -> dict[date, Day]:
-    """Return sales, points given and points spent of the last 30 accounting days, at most a minute old."""
+    """Return sales, points given and points spent of the last 30 accounting days.
+
+    Today is read often; the days before, which hardly change any more, as often as their number of rows allows.
+    """
     today = shanghai_day(at)
-    key = f"figures.days:{today}:{','.join(scope.paths)}"
-    known: dict[date, Day] | None = cache.get(key)
-    if known is None:
-        first = today - timedelta(days=DAYS - 1)
-        # A row may be booked after its day, never before: booked_at leaves out the older partitions.
-        rows = Sale.objects.filter(booked_at__gte=day_start(first), booked_on__gte=first)
-        if scope.paths:
-            rows = rows.filter(outlet_id__in=_outlets(scope).values("pk"))
-        sums = (
-            rows.order_by()
-            .values("booked_on")
-            .annotate(bill=Sum("bill_fen"), given=Sum("points"), spent=Sum("spent_points"))
-        )
-        known = {row["booked_on"]: {name: int(row[name]) for name in ("bill", "given", "spent")} for row in sums}
-        cache.set(key, known, FRESH_SECONDS)
-    return known
+    first, end = today - timedelta(days=DAYS - 1), today + timedelta(days=1)
+    days = metrics.kept(f"days:{first}:{today}", lambda: _sums(first, today))
+    days = {**days, **metrics.kept(f"days:{today}", lambda: _sums(today, end))}
+    centres = _centres(scope)
+    return {
+        on: {
+            name: sum(day[name] for centre, day in parts.items() if centres is None or centre in centres)
+            for name in ("bill", "given", "spent")
+        }
+        for on, parts in days.items()
+    }
 
 
-def _outlets(scope: Scope) -> Any:
-    return Outlet.objects.filter(centre__in=Unit.objects.within(*scope.paths))
+def _centres(scope: Scope) -> set[int] | None:
+    """Return the numbers of the scope's units; None for the whole alliance."""
+    return set(Unit.objects.within(*scope.paths).values_list("pk", flat=True)) if scope.paths else None
 
 
 def _merchants(scope: Scope) -> Any:
@@ -149,6 +163,28 @@ def cover(float_ids: Sequence[int], at: datetime) -> dict[int, tuple[int, int | 
     }
 
 
+# The emptiest floats of each service centre that last for less than five days.
+_LOW = """SELECT centre_id, float_id FROM (
+    SELECT m.centre_id, m.float_id, a.balance / p.issued AS lasts,
+      row_number() OVER (PARTITION BY m.centre_id ORDER BY a.balance / p.issued, m.id) AS place
+    FROM (
+      SELECT d.account_id, -sum(d.amount) AS issued FROM merchants_merchant m JOIN points_account_day d
+        ON d.account_id = m.float_id AND d.booked_on >= %(first)s AND d.booked_on < %(end)s AND d.due_on > d.booked_on
+      WHERE m.state = 'live' GROUP BY 1 HAVING sum(d.amount) < 0) p
+    JOIN points_account a ON a.id = p.account_id JOIN merchants_merchant m ON m.float_id = a.id
+    WHERE a.balance * %(cover)s < %(low)s * p.issued) z
+  WHERE place <= %(most)s ORDER BY lasts, float_id"""
+
+
+def _low(today: date) -> list[tuple[int, int]]:
+    """Return (centre, float) of the emptiest floats of each centre, emptiest first; more than are shown, in case that
+    some are topped up."""
+    facts = {"first": today - timedelta(days=COVER_DAYS), "end": today, "cover": COVER_DAYS, "low": LOW_DAYS}
+    with connection.cursor() as cursor:
+        cursor.execute(_LOW, {**facts, "most": 2 * SHOWN})
+        return cursor.fetchall()
+
+
 @panels.panel(
     "floats_low",
     # Translators: 备付金快用完的商户
@@ -158,27 +194,23 @@ def cover(float_ids: Sequence[int], at: datetime) -> dict[int, tuple[int, int | 
     more="admin:merchants_merchant_changelist",
 )
 def floats_low(at: datetime, scope: Scope) -> Sequence[panels.Row]:
-    key = f"figures.floats_low:{','.join(scope.paths)}"
-    known: list[tuple[int, str, int, int]] | None = cache.get(key)
-    if known is None:
-        live = {row.float_id: row for row in _merchants(scope).live().only("pk", "short_name", "name", "float_id")}
-        lasting = cover([number for number in live if number], at)
-        known = sorted(
-            (
-                (live[number].pk, str(live[number]), balance, days)
-                for number, (balance, days) in lasting.items()
-                if days is not None and days < LOW_DAYS
-            ),
-            key=lambda row: row[3],
-        )[:6]
-        cache.set(key, known, FRESH_SECONDS)
+    today, centres = shanghai_day(at), _centres(scope)
+    known = metrics.kept(f"floats_low:{today}", lambda: _low(today))
+    mine = [number for centre, number in known if centres is None or centre in centres][: 2 * SHOWN]
+    lasting = cover(mine, at)  # as they are now
+    low = sorted(
+        (days, balance, number) for number, (balance, days) in lasting.items() if days is not None and days < LOW_DAYS
+    )[:SHOWN]
+    merchants = Merchant.objects.filter(float_id__in=[number for *_cover, number in low]).live()
+    live = {row.float_id: row for row in merchants.only("pk", "short_name", "name", "float_id")}
     return [
         panels.Row(
-            text=name,
-            url=reverse("admin:merchants_merchant_change", args=(pk,)),
+            text=str(live[number]),
+            url=reverse("admin:merchants_merchant_change", args=(live[number].pk,)),
             # Translators: ¥… · 还能撑 … 天
             right=_("¥%(left)s · %(days)s days") % {"left": yuan(balance), "days": days},
             sign="bad" if days < 1 else "warn",
         )
-        for pk, name, balance, days in known
+        for days, balance, number in low
+        if number in live
     ]

@@ -9,6 +9,7 @@ it (a new cache, a database that was started anew) the accounts are added up onc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
@@ -70,21 +71,19 @@ def now() -> Totals:
 
 def _begin() -> tuple[int, dict[int, int], dict[int, int]]:
     """Add up the accounts. Live ones are ahead of the mark by what was booked since; collecting ones are not."""
-    before, since, mark = {}, {}, 0
-    for mark, kind, balance, late in _rows(_FROM_THE_START, [_KINDS]):
-        since[kind] = int(late or 0)
-        before[kind] = int(balance or 0) - (since[kind] if kind in Account.LIVE else 0)
-    return mark, before, since
+    rows = _rows(_FROM_THE_START, [_KINDS])
+    since = {kind: int(late or 0) for _mark, kind, _balance, late in rows}
+    ahead = {kind: since[kind] if kind in Account.LIVE else 0 for kind in since}
+    return rows[0][0], {kind: int(balance or 0) - ahead[kind] for _mark, kind, balance, _late in rows}, since
 
 
 def _go_on(place: int, known: dict[int, int]) -> tuple[int, dict[int, int], dict[int, int]]:
-    before, since, mark = {}, {}, 0
-    for mark, kind, early, late in _rows(_GO_ON, [_KINDS, place]):
-        before[kind], since[kind] = known[kind] + int(early or 0), int(late or 0)
-    return mark, before, since
+    rows = _rows(_GO_ON, [_KINDS, place])
+    since = {kind: int(late or 0) for _mark, kind, _early, late in rows}
+    return rows[0][0], {kind: known[kind] + int(early or 0) for _mark, kind, early, _late in rows}, since
 
 
-def _rows(statement: str, arguments: list[object] | None = None) -> list[tuple[int, int, int, int]]:
+def _rows(statement: str, arguments: list[Any] | None = None) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, arguments)
         return cursor.fetchall()
