@@ -118,8 +118,8 @@ _is_ahead: ContextVar[bool] = ContextVar("is_ahead", default=False)
 Kept = TypeVar("Kept")
 
 
-def kept(name: str, reckon: Callable[[], Kept]) -> Kept:
-    """Return what `reckon` gives, a minute old at most; what takes long is up to twenty minutes old.
+def kept(name: str, reckon: Callable[[], Kept], *, longest: float = LONGEST) -> Kept:
+    """Return what `reckon` gives, a minute old at most; what takes long is older, up to `longest` seconds.
 
     name: with everything that the value depends on (the day, the units).
     """
@@ -128,7 +128,7 @@ def kept(name: str, reckon: Callable[[], Kept]) -> Kept:
         return known[0]
     began = time.perf_counter()
     value = reckon()
-    seconds = min(LONGEST, max(SHORTEST, TIMES * (time.perf_counter() - began)))
+    seconds = min(longest, max(SHORTEST, TIMES * (time.perf_counter() - began)))
     cache.set(f"figures.{name}", (value, time.time() + seconds / 2), timeout=round(seconds))
     return value
 

@@ -163,25 +163,35 @@ def cover(float_ids: Sequence[int], at: datetime) -> dict[int, tuple[int, int | 
     }
 
 
+# What each live float issued in a half-open period. Only sales are released after their own day.
+_PACES = """SELECT d.account_id, -sum(d.amount)::bigint FROM merchants_merchant m JOIN points_account_day d
+    ON d.account_id = m.float_id AND d.booked_on >= %s AND d.booked_on < %s AND d.due_on > d.booked_on
+  WHERE m.state = 'live' GROUP BY 1 HAVING sum(d.amount) < 0"""
 # The emptiest floats of each service centre that last for less than five days.
 _LOW = """SELECT centre_id, float_id FROM (
-    SELECT m.centre_id, m.float_id, a.balance / p.issued AS lasts,
-      row_number() OVER (PARTITION BY m.centre_id ORDER BY a.balance / p.issued, m.id) AS place
-    FROM (
-      SELECT d.account_id, -sum(d.amount) AS issued FROM merchants_merchant m JOIN points_account_day d
-        ON d.account_id = m.float_id AND d.booked_on >= %(first)s AND d.booked_on < %(end)s AND d.due_on > d.booked_on
-      WHERE m.state = 'live' GROUP BY 1 HAVING sum(d.amount) < 0) p
-    JOIN points_account a ON a.id = p.account_id JOIN merchants_merchant m ON m.float_id = a.id
-    WHERE a.balance * %(cover)s < %(low)s * p.issued) z
-  WHERE place <= %(most)s ORDER BY lasts, float_id"""
+    SELECT m.centre_id, m.float_id, a.balance::numeric / p.issued AS lasts,
+      row_number() OVER (PARTITION BY m.centre_id ORDER BY a.balance::numeric / p.issued, m.id) AS place
+    FROM unnest(%s::bigint[], %s::bigint[]) AS p(float_id, issued)
+    JOIN points_account a ON a.id = p.float_id JOIN merchants_merchant m ON m.float_id = a.id
+    WHERE a.balance * %s < %s * p.issued) z
+  WHERE place <= %s ORDER BY lasts, float_id"""
+A_DAY = 86_400.0
+
+
+def _paces(today: date) -> tuple[list[int], list[int]]:
+    """Return live floats, and what each issued in the four weeks before today."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PACES, [today - timedelta(days=COVER_DAYS), today])
+        rows = cursor.fetchall()
+    return [number for number, _issued in rows], [issued for _number, issued in rows]
 
 
 def _low(today: date) -> list[tuple[int, int]]:
     """Return (centre, float) of the emptiest floats of each centre, emptiest first; more than are shown, in case that
     some are topped up."""
-    facts = {"first": today - timedelta(days=COVER_DAYS), "end": today, "cover": COVER_DAYS, "low": LOW_DAYS}
+    floats, issued = metrics.kept(f"paces:{today}", lambda: _paces(today), longest=A_DAY)
     with connection.cursor() as cursor:
-        cursor.execute(_LOW, {**facts, "most": 2 * SHOWN})
+        cursor.execute(_LOW, [floats, issued, COVER_DAYS, LOW_DAYS, 2 * SHOWN])
         return cursor.fetchall()
 
 
