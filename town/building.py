@@ -6,29 +6,43 @@ A short pilot two years ago gave the points that are about to lapse; the weeks b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from alliance import events
 from alliance.calc.worktime import day_start, quarter_end, shanghai_day
 from alliance.models import Event
+from alliance.refusals import declare
 from merchants import topups
 from merchants.models import Merchant
 from points import partitions
 from points.models import Account
-from town import founding, life, money
+from town import founding, life, money, shopping
+from town.crew import Crew
 from town.founding import ACTOR, Organisation
-from town.life import Quarter
+from town.quarter import Quarter, quarter
+from town.screen import Pace
 from town.world import SCALES, Layer, World, cast, draw
 from town.world.trades import HABITS
 from town.world.visits import Visit
 
+TOWN_BUSY = declare(
+    "town_busy",
+    409,
+    # Translators: 小镇正由另一个命令建造。请等它做完再运行；想看进度，看那个命令的输出。
+    _("Another command is building this town right now. Wait until it has finished, then run this again if need be."),
+)
 Say = Callable[[str], None]
+# From so many people on a crew of processes lives the days; below that, starting them takes longer than the days.
+CREW_FROM = 2_000
+_LOCK = (7263, 0)
 PILOT_PEOPLE = 40
 PILOT_DAYS = (20, 48, 76)
 LATE_DAYS = (4, 18, 32)
@@ -51,22 +65,40 @@ class Dates:
         return [last + timedelta(days=n) for n in PILOT_DAYS] + [this + timedelta(days=n) for n in LATE_DAYS]
 
 
-def build(scale: str, seed: int, say: Say, live: Callable[[str], None]) -> bool:
-    """Build the town of a scale, or enlarge the one that is there; return whether there was anything to do."""
-    now = timezone.now()
-    if not Event.objects.of("town").filter(verb="town.seeded").exists():
-        founding.check_synthetic()
-    seed = _seed(seed)
-    names = list(SCALES)[: list(SCALES).index(scale) + 1]
-    missing = [name for name in names if not _is_built(name)]
-    if not missing:
-        return catch_up(seed, now, say, live)
-    world = draw(scale, seed)
-    for layer in world.layers:
-        if layer.name in missing:
-            say(f"Building the {layer.name} town: {len(layer.people):,} people, {len(layer.shops):,} shops (synthetic)")
-            _build_layer(world, layer, now, say, live)
-    return True
+def build(scale: str, seed: int, say: Say, live: Say) -> bool:
+    """Build the town of a scale, or enlarge the one that is there; return whether there was anything to do.
+
+    Refuses: town_busy, town_not_synthetic.
+    """
+    with _alone():
+        now = timezone.now()
+        if not Event.objects.of("town").filter(verb="town.seeded").exists():
+            founding.check_synthetic()
+        seed = _seed(seed)
+        names = list(SCALES)[: list(SCALES).index(scale) + 1]
+        missing = [name for name in names if not _is_built(name)]
+        if not missing:
+            return catch_up(seed, now, say, live)
+        world = draw(scale, seed)
+        for layer in world.layers:
+            if layer.name in missing:
+                size = f"{len(layer.people):,} people, {len(layer.shops):,} shops"
+                say(f"Building the {layer.name} town: {size} (synthetic)")
+                _build_layer(world, layer, now, say, live)
+        return True
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process at a time build; the lock ends with its connection, so also when it is killed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", _LOCK)
+        if not cursor.fetchone()[0]:
+            raise TOWN_BUSY()
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", _LOCK)
 
 
 def catch_up(seed: int, now: datetime, say: Say, live: Say) -> bool:
@@ -77,19 +109,31 @@ def catch_up(seed: int, now: datetime, say: Say, live: Say) -> bool:
     if begun is None or shanghai_day(begun) >= today:
         return False
     world = draw(names[-1], seed)
-    partitions.ahead(2, start=shanghai_day(begun))
-    q, _ = _quarter(world, world.layers, now, live)
+    first = shanghai_day(begun)
+    partitions.ahead(2, start=first)
+    q, _organised = _quarter(world, world.layers, now, live)
     say(f"Living on from {begun:%Y-%m-%d %H:%M} …")
-    on = shanghai_day(begun)
-    while on <= today:
-        life.live(q, on, now)
-        if on < today:
-            life.night(q, on, is_last=True)
-        on += timedelta(days=1)
+    days = _days(first, (today - first).days + 1)
+    pace = _pace(q, days, live)
+    with _crew(q) as crew:
+        for on in days:
+            life.live(q, on, now, crew=crew, tell=pace.add)
+            if on < today:
+                life.night(q, on, is_last=True)
     return True
 
 
-def _build_layer(world: World, layer: Layer, now: datetime, say: Say, live: Callable[[str], None]) -> None:
+def _crew(q: Quarter) -> Crew | nullcontext[None]:
+    """Return the processes that live a large quarter; a small one needs none."""
+    return Crew(q) if len(q.wallets) >= CREW_FROM else nullcontext()
+
+
+def _pace(q: Quarter, days: list[date], live: Say) -> Pace:
+    bills = sum(q.town.expected(on, q.members_at(day_start(on))) for on in days)
+    return Pace(f"life of the {q.names[-1]} town", "bills", int(bills), live)
+
+
+def _build_layer(world: World, layer: Layer, now: datetime, say: Say, live: Say) -> None:
     dates = _dates(layer, now)
     if layer.name == "small":
         partitions.ahead(7, start=dates.founded)
@@ -97,7 +141,7 @@ def _build_layer(world: World, layer: Layer, now: datetime, say: Say, live: Call
     q, organised = _quarter(world, [layer], now, live)
     if layer.name == "small":
         _pilot(q, dates)
-    _past(q, dates, now, live)
+    _past(q, dates, now, say, live)
     with transaction.atomic():
         if layer.name == "small":
             _last_customers(q, now)
@@ -107,9 +151,7 @@ def _build_layer(world: World, layer: Layer, now: datetime, say: Say, live: Call
     say(f"The {layer.name} town is built.")
 
 
-def _quarter(
-    world: World, layers: list[Layer], now: datetime, live: Callable[[str], None]
-) -> tuple[Quarter, Organisation]:
+def _quarter(world: World, layers: list[Layer], now: datetime, live: Say) -> tuple[Quarter, Organisation]:
     """Found what is missing of the layers, through the verbs, and return them as people and shops that meet."""
     dates_of = {layer.name: _dates(layer, now) for layer in layers}
     merchants: dict[str, Merchant] = {}
@@ -119,11 +161,13 @@ def _quarter(
     organised = founding.organisation(world, founded)
     for layer in layers:
         when = dates_of[layer.name]
-        merchants |= founding.shops(layer, organised, _opening(when), live)
+        shops = Pace("opening", "shops", len(layer.shops), live)
+        merchants |= founding.shops(layer, organised, _opening(when), shops.add)
         joined = [_joined(world.seed, layer, i, when) for i in range(len(layer.people))]
         joined_at += joined
-        wallets += [one.wallet_id for one in founding.members(layer.people, joined, _at(when.founded, 10))]
-    return life.quarter(layers, world.seed, wallets, joined_at, merchants, organised), organised
+        people = Pace("enrolling", "people", len(layer.people), live)
+        wallets += [one.wallet_id for one in founding.members(layer.people, joined, _at(when.founded, 10), people.add)]
+    return quarter(layers, world.seed, wallets, joined_at, merchants, organised), organised
 
 
 def _opening(dates: Dates) -> Callable[[str], datetime]:
@@ -145,14 +189,14 @@ def _joined(seed: int, layer: Layer, i: int, dates: Dates) -> datetime:
 
 def _pilot(q: Quarter, dates: Dates) -> None:
     """Live the few days of the pilot: named shops, the first people, and three banquets for 林婶."""
-    named = {life.position_of(q, shop.key) for shop in cast.SHOPS}
+    named = {q.position_of(shop.key) for shop in cast.SHOPS}
     for i in sorted(named):
         life.top_up(q, i, 150_000, _at(dates.founded, 14))
-    hotpot = life.position_of(q, cast.HOTPOT)
+    hotpot = q.position_of(cast.HOTPOT)
     for on in dates.pilot:
         visits = [
             visit._replace(wish=False)
-            for visit in q.town.day(on, [at <= day_start(on) for at in q.joined_at])
+            for visit in q.town.day(on, q.members_at(day_start(on)))
             if visit.shop in named and HABITS[q.town.shops[visit.shop].trade].bill_fen < 50_000
         ]
         visits.append(Visit(_at(on, 19) + timedelta(minutes=12), 0, hotpot, 0, 128_800, False))
@@ -160,24 +204,42 @@ def _pilot(q: Quarter, dates: Dates) -> None:
         life.night(q, on)
 
 
-def _past(q: Quarter, dates: Dates, now: datetime, live: Callable[[str], None]) -> None:
+def _past(q: Quarter, dates: Dates, now: datetime, say: Say, live: Say) -> None:
     """Live the weeks before today and today until now. One float is let run low, another one dry."""
-    q.daily_rebate = {i: total // 14 for i, total in life.estimate(q, _days(dates.lived, 14)).items()}
-    special = _special(q)
-    total = (dates.today - dates.lived).days
+    days = _days(dates.lived, (dates.today - dates.lived).days + 1)
     begun = life.lived_until(q.names)
-    for n in range(total + 1):
-        on = dates.lived + timedelta(days=n)
-        if begun is not None and begun > _at(on, 24):
-            continue
-        if n == 0 or on.weekday() == 0:
-            life.fund(q, _at(on, 0) - timedelta(hours=7), without=special)
-        if special and n in (0, total - 7):
-            _keep_low(q, special, on, dates, is_first=n == 0)
-        life.live(q, on, now)
-        if n < total:
-            life.night(q, on, is_last=n == total - 1)
-        live(f"lived {n:3d} of {total} days")
+    left = [on for on in days if begun is None or begun <= _at(on, 24)]
+    if not left:
+        return
+    special = _special(q)
+    with _crew(q) as crew:
+        say(f"Living {len(left)} days …")
+        ahead = _days(dates.lived, 14)
+        rebates = crew.rebates(ahead) if crew else shopping.rebates(q, ahead)
+        q.daily_rebate = {i: total // 14 for i, total in rebates.items()}
+        pace = _pace(q, left, live)
+        for on in left:
+            if on == days[0] or on.weekday() == 0:
+                _fund(q, _at(on, 0) - timedelta(hours=7), special, crew, live)
+            if special and (dates.today - on).days in (7, len(days) - 1):
+                _keep_low(q, special, on, dates, is_first=on == days[0])
+            life.live(q, on, now, crew=crew, tell=pace.add)
+            if on < dates.today:
+                life.night(q, on, is_last=on == days[-2])
+
+
+def _fund(q: Quarter, at: datetime, special: list[int], crew: Crew | None, live: Say) -> None:
+    """Top up every float that needs it."""
+    wanted = [(i, amount_fen, at) for i, amount_fen in life.lacking(q, without=special)]
+    if not wanted:
+        return
+    pace = Pace("funding", "floats", len(wanted), live)
+    if crew is not None:
+        crew.top_up(wanted, pace.add)
+        return
+    for i, amount_fen, _at in wanted:
+        life.top_up(q, i, amount_fen, at)
+        pace.add(1)
 
 
 def _special(q: Quarter) -> list[int]:
@@ -191,9 +253,9 @@ def _keep_low(q: Quarter, special: list[int], on: date, dates: Dates, *, is_firs
     low, dry = special
     have = dict(Account.objects.filter(pk__in=q.floats).values_list("pk", "balance"))
     last = dates.today - timedelta(days=7) if is_first else dates.today + timedelta(days=2)
-    wanted = {low: life.estimate(q, _days(on, (last - on).days))[low] + (20_000 if is_first else 0)}
+    wanted = {low: shopping.rebates(q, _days(on, (last - on).days))[low] + (20_000 if is_first else 0)}
     if is_first:
-        wanted[dry] = life.estimate(q, _days(on, (dates.today - on).days - 1))[dry]
+        wanted[dry] = shopping.rebates(q, _days(on, (dates.today - on).days - 1))[dry]
     for i, amount in wanted.items():
         lacking = amount - have.get(q.merchants[i].float_id or 0, 0)
         if lacking > 10_000:
@@ -206,7 +268,7 @@ def _last_customers(q: Quarter, now: datetime) -> None:
     random = Random(f"{q.town.seed}/last")
     visits = []
     for key, bill in ((cast.HOTPOT, 18_800), (cast.MARKET, 6_480), (cast.FRUIT, 3_590)):
-        shop = life.position_of(q, key)
+        shop = q.position_of(key)
         for n in range(3):
             at = now - timedelta(minutes=17 + 23 * n + random.randrange(15))
             person = random.randrange(3, len(q.town.people) // 2)
@@ -220,12 +282,12 @@ def _open_questions(q: Quarter, organised: Organisation, now: datetime) -> None:
     morning = now - timedelta(hours=3)
     money.receive(300_000, "和安某商贸行（模拟）", "货款", f"HA-UNKNOWN-{morning:%Y%m%d}", morning)
     for key, amount in (("bakery-0", 200_000), ("salon-0", 150_000)):
-        merchant = q.merchants[life.position_of(q, key)]
+        merchant = q.merchants[q.position_of(key)]
         serial = f"HA-{merchant.credit_code}-{morning:%Y%m%d}-open"
         line = money.receive(amount, merchant.short_name, merchant.payment_reference, serial, morning)
         if line.allotted_to_id is None:
             money.match(line, merchant, organised, morning + timedelta(minutes=25))
-    fruit = q.merchants[life.position_of(q, cast.FRUIT)]
+    fruit = q.merchants[q.position_of(cast.FRUIT)]
     topups.ask(merchant=fruit, amount_fen=100_000, actor=ACTOR, at=now - timedelta(minutes=50))
 
 

@@ -25,12 +25,12 @@ from members.enrolment import Joined, Newcomer
 from members.models import Member
 from merchants import agreements, onboarding
 from merchants import staff as shop_staff
-from merchants.models import Merchant, Staff
+from merchants.models import Agreement, Merchant, Staff
 from merchants.models import Outlet as ShopOutlet
 from points import identify
 from stores.models import Store
 from town.world import Layer, Person, Shop, World, cast
-from town.world.draw import CITY_CODE
+from town.world.draw import CITY_CODE, Outlet
 
 TOWN_NOT_SYNTHETIC = declare(
     "town_not_synthetic",
@@ -44,7 +44,8 @@ TOWN_NOT_SYNTHETIC = declare(
 
 ACTOR = Actor.system("town")
 SEED = 7
-Say = Callable[[str], None]
+# So many shops, and so many people, are written at a time.
+CHUNK, CROWD = 200, 2_000
 
 
 def check_synthetic() -> None:
@@ -104,95 +105,136 @@ def console_staff(people: Iterable[cast.NamedStaff], units: dict[str, Unit], at:
 
 
 def shops(
-    layer: Layer, organised: Organisation, opened_at: Callable[[str], datetime], live: Say
+    layer: Layer, organised: Organisation, opened_at: Callable[[str], datetime], tell: Callable[[int], None]
 ) -> dict[str, Merchant]:
-    """Open every shop of a layer, with agreement, outlets, stores and staff; return merchants by the shop's key."""
-    known = {m.credit_code: m for m in Merchant.objects.filter(credit_code__in=[s.credit_code for s in layer.shops])}
-    city = City.objects.get(code=CITY_CODE)
+    """Open every shop of a layer, with agreement, outlets, stores and staff; return merchants by the shop's key.
+
+    tell: hears how many more are there, chunk by chunk; a chunk is opened whole or not at all.
+    """
+    rows = Merchant.objects.filter(credit_code__in=[shop.credit_code for shop in layer.shops])
+    known = {merchant.credit_code: merchant for merchant in rows}
+    found = {shop.key: known[shop.credit_code] for shop in layer.shops if shop.credit_code in known}
+    tell(len(found))
+    missing = [shop for shop in layer.shops if shop.key not in found]
+    city = City.objects.select_related("province").get(code=CITY_CODE)
     trades = {trade.code: trade for trade in Trade.objects.all()}
-    found = {}
-    for n, shop in enumerate(layer.shops, start=1):
-        merchant = known.get(shop.credit_code)
-        if merchant is None:
-            merchant = _open(shop, organised, city, trades[shop.trade], opened_at(shop.key))
-            live(f"{n:,} of {len(layer.shops):,} shops opened")
-        found[shop.key] = merchant
+    for start in range(0, len(missing), CHUNK):
+        chunk = missing[start : start + CHUNK]
+        found |= _open(chunk, organised, city, trades, [opened_at(shop.key) for shop in chunk])
+        tell(len(chunk))
     return found
 
 
 @transaction.atomic
-def _open(shop: Shop, organised: Organisation, city: City, trade: Trade, at: datetime) -> Merchant:
-    """Take one shop from the application to its first day; a draft stops before the agreement."""
-    centre = organised.centres[shop.centre]
-    merchant = onboarding.open(
-        name=shop.name,
-        short_name=shop.short_name,
-        trade=trade,
-        centre=centre,
-        credit_code=shop.credit_code,
-        contact_phone=shop.owner_phone,
-        kind=Merchant.Kind.DIRECT if shop.is_direct else Merchant.Kind.PARTNER,
-        is_synthetic=True,
-        actor=ACTOR,
-        at=at,
-    )
-    outlets = [
-        onboarding.open_outlet(
-            merchant=merchant,
-            name=planned.name,
-            city=city,
-            district=planned.place.district_name,
-            address=planned.place.address,
-            lng=planned.place.lng,
-            lat=planned.place.lat,
-            hours=planned.hours,
-            phone="",
-            tills=3 if planned.store_format == "super" else 1,
-            actor=ACTOR,
-            at=at,
+def _open(
+    planned: Sequence[Shop], organised: Organisation, city: City, trades: dict[str, Trade], at: Sequence[datetime]
+) -> dict[str, Merchant]:
+    """Take shops from the application to their first day; a draft stops before the agreement."""
+    merchants = [
+        Merchant(
+            name=shop.name,
+            short_name=shop.short_name,
+            trade=trades[shop.trade],
+            centre=organised.centres[shop.centre],
+            credit_code=shop.credit_code,
+            contact_phone=shop.owner_phone,
+            kind=Merchant.Kind.DIRECT if shop.is_direct else Merchant.Kind.PARTNER,
+            is_synthetic=True,
+            opened_at=when,
         )
-        for planned in shop.outlets
+        for shop, when in zip(planned, at, strict=True)
     ]
-    for planned, outlet in zip(shop.outlets, outlets, strict=True):
-        if planned.store_format:
-            unit = org.found(
-                kind="store", code=f"S{outlet.pk}", name=outlet.name, parent=organised.region, actor=ACTOR, at=at,
-                province=city.province, city=city, is_synthetic=True,
-            )  # fmt: skip
-            Store.objects.create(
-                code=f"HA-{outlet.pk}",
-                kind=Store.Kind.DIRECT if shop.is_direct else Store.Kind.PARTNER,
-                format=planned.store_format,
-                outlet=outlet,
-                unit=unit,
-                area_sqm=planned.area_sqm,
-                opened_on=shanghai_day(at),
-                is_synthetic=True,
+    onboarding.open_many(merchants, actor=ACTOR)
+    pairs = list(zip(planned, merchants, strict=True))
+    places = [(shop, merchant, outlet) for shop, merchant in pairs for outlet in shop.outlets]
+    outlets = [
+        ShopOutlet(
+            merchant=merchant,
+            name=drawn.name,
+            city=city,
+            district=drawn.place.district_name,
+            address=drawn.place.address,
+            lng=drawn.place.lng,
+            lat=drawn.place.lat,
+            hours=drawn.hours,
+            opened_at=merchant.opened_at,
+        )
+        for _, merchant, drawn in places
+    ]
+    tills = [3 if drawn.store_format == "super" else 1 for _, _, drawn in places]
+    onboarding.open_outlets(outlets, tills=tills, actor=ACTOR)
+    for (shop, merchant, drawn), outlet in zip(places, outlets, strict=True):
+        if drawn.store_format:
+            _open_store(shop, drawn, outlet, organised, merchant.opened_at)
+    _appoint(pairs, outlets)
+    ready = [(shop, merchant) for shop, merchant in pairs if not shop.is_draft]
+    agreements.sign_first(
+        [
+            Agreement(
+                merchant=merchant,
+                rate_bps=shop.rate_bps,
+                matures_days=shop.matures_days,
+                starts_on=shanghai_day(merchant.opened_at),
+                signed_at=merchant.opened_at,
             )
-    _appoint(shop, merchant, outlets[0], at)
-    if not shop.is_draft:
-        agreements.sign(
-            merchant=merchant, rate_bps=shop.rate_bps, matures_days=shop.matures_days, starts_on=shanghai_day(at),
-            actor=ACTOR, at=at,
-        )  # fmt: skip
-        onboarding.go_live(merchant=merchant, actor=ACTOR, at=at + timedelta(minutes=5))
-    return merchant
+            for shop, merchant in ready
+        ],
+        actor=ACTOR,
+    )
+    live_at = [merchant.opened_at + timedelta(minutes=5) for _, merchant in ready]
+    onboarding.go_live_many([merchant for _, merchant in ready], actor=ACTOR, at=live_at)
+    return {shop.key: merchant for shop, merchant in pairs}
 
 
-def _appoint(shop: Shop, merchant: Merchant, outlet: ShopOutlet, at: datetime) -> None:
-    short = shop.short_name
-    for phone, role, where, name in (
-        (shop.owner_phone, Staff.Role.OWNER, None, f"{short}店主"),
-        (shop.cashier_phone, Staff.Role.CASHIER, outlet, f"{short}收银员"),
-    ):
-        user = User.objects.create_user(phone=e164(phone), name=name[:60], date_joined=at)
-        shop_staff.appoint(merchant=merchant, user=user, role=role, outlet=where, actor=ACTOR, at=at)
+def _open_store(shop: Shop, drawn: Outlet, outlet: ShopOutlet, organised: Organisation, at: datetime) -> None:
+    city = outlet.city
+    unit = org.found(
+        kind="store", code=f"S{outlet.pk}", name=outlet.name, parent=organised.region, actor=ACTOR, at=at,
+        province=city.province, city=city, is_synthetic=True,
+    )  # fmt: skip
+    Store.objects.create(
+        code=f"HA-{outlet.pk}",
+        kind=Store.Kind.DIRECT if shop.is_direct else Store.Kind.PARTNER,
+        format=drawn.store_format,
+        outlet=outlet,
+        unit=unit,
+        area_sqm=drawn.area_sqm,
+        opened_on=shanghai_day(at),
+        is_synthetic=True,
+    )
 
 
-def members(people: Sequence[Person], joined_at: Sequence[datetime], at: datetime) -> list[Joined]:
+def _appoint(pairs: Sequence[tuple[Shop, Merchant]], outlets: Sequence[ShopOutlet]) -> None:
+    """Give each shop its owner, and a cashier in its first outlet."""
+    first: dict[int, ShopOutlet] = {}
+    for outlet in outlets:
+        first.setdefault(outlet.merchant_id, outlet)
+    users, posts = [], []
+    for shop, merchant in pairs:
+        for phone, role, where, name in (
+            (shop.owner_phone, Staff.Role.OWNER, None, f"{shop.short_name}店主"),
+            (shop.cashier_phone, Staff.Role.CASHIER, first[merchant.pk], f"{shop.short_name}收银员"),
+        ):
+            user = User(phone=e164(phone), name=name[:60], date_joined=merchant.opened_at)
+            user.set_unusable_password()
+            users.append(user)
+            posts.append(Staff(merchant=merchant, user=user, role=role, outlet=where, starts_at=merchant.opened_at))
+    User.objects.bulk_create(users)
+    for post, user in zip(posts, users, strict=True):
+        post.user = user
+    shop_staff.appoint_many(posts, actor=ACTOR)
+
+
+def members(
+    people: Sequence[Person], joined_at: Sequence[datetime], at: datetime, tell: Callable[[int], None]
+) -> list[Joined]:
     """Enrol people, each at their own time; who is a member already stays as they are."""
     newcomers = [Newcomer(p.phone, p.name, when) for p, when in zip(people, joined_at, strict=True)]
-    return enrolment.join_many(newcomers, actor=ACTOR, at=at)
+    joined: list[Joined] = []
+    for start in range(0, len(newcomers), CROWD):
+        joined += enrolment.join_many(newcomers[start : start + CROWD], actor=ACTOR, at=at)
+        tell(len(joined) - start)
+    return joined
 
 
 def pin(at: datetime) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -37,6 +38,33 @@ class Screen:
         if self._width:
             self._out.write("")
             self._width = 0
+
+
+class Pace:
+    """One long piece of work as people watch it: how much is done, how fast it goes, how long it will take."""
+
+    def __init__(self, title: str, unit: str, total: int, live: Callable[[str], None]) -> None:
+        self._title, self._unit, self._total, self._live = title, unit, total, live
+        self._done, self._fresh = 0, 0
+        self._started: float | None = None
+
+    def add(self, n: int) -> None:
+        """Tell that n more are done. The clock starts with the first of them, which may have been done before."""
+        now = time.monotonic()
+        self._done += n
+        if self._started is None:
+            self._started = now
+        else:
+            self._fresh += n
+        self._live(progress(self._title, self._unit, self._done, self._total, self._fresh, now - self._started))
+
+
+def progress(title: str, unit: str, done: int, total: int, fresh: int, seconds: float) -> str:
+    """Return the line: share, count, rate, time left. fresh: how many of them were done in so many seconds."""
+    rate = fresh / seconds if seconds > 0 else 0
+    left = f"{max(total - done, 0) / rate:,.0f} s left" if rate else "…"
+    share = min(done * 100 // total, 100) if total else 100
+    return f"{title} {share:3d} %  {done:,} of {total:,} {unit}  {rate:,.0f}/s  {left}"
 
 
 def without_waiting() -> None:

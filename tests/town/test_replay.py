@@ -19,7 +19,8 @@ from stores.calc.baskets import Basket, Line, Tally
 from town.management.commands import demo_logins, replay
 from town.replay import source
 from town.replay.options import Options, scan
-from town.replay.run import Report, progress
+from town.replay.run import Report
+from town.screen import progress
 
 MAY = datetime(2017, 5, 1, 12, 30)
 Row = tuple[int, int, int, int, int, float, datetime]
@@ -125,8 +126,9 @@ def test_days_are_taken_both_included() -> None:
 
 
 def test_the_progress_line_says_rate_and_time_left() -> None:
-    assert progress(1_500, 3_000, 1_000, 2.0) == "replay  50 %  1,500 of 3,000 baskets  500/s  3 s left"
-    assert progress(0, 3_000, 0, 0.0) == "replay   0 %  0 of 3,000 baskets  0/s  …"
+    line = progress("replay", "baskets", 1_500, 3_000, 1_000, 2.0)
+    assert line == "replay  50 %  1,500 of 3,000 baskets  500/s  3 s left"
+    assert progress("replay", "baskets", 0, 3_000, 0, 0.0) == "replay   0 %  0 of 3,000 baskets  0/s  …"
 
 
 def test_a_difference_is_marked() -> None:

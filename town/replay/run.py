@@ -29,6 +29,7 @@ from town import founding as town_founding
 from town.replay import founding, source, worker
 from town.replay.founding import ACTOR
 from town.replay.options import Options, Scan, scan
+from town.screen import progress
 from town.world import draw
 
 WORKERS = 2
@@ -133,7 +134,8 @@ def _book(run: FeedRun, options: Options, live: Callable[[str], None]) -> None:
             if processes[0].exitcode is not None:
                 time.sleep(0.3)
             settled = _settled(run)
-            live(progress(settled, run.baskets_expected, settled - begun, time.monotonic() - start))
+            fresh, seconds = settled - begun, time.monotonic() - start
+            live(progress("replay", "baskets", settled, run.baskets_expected, fresh, seconds))
             jobs.progress(job, settled)
         broken = [process.name for process in processes if process.exitcode]
         if broken:
@@ -150,14 +152,6 @@ def _book(run: FeedRun, options: Options, live: Callable[[str], None]) -> None:
 def _settled(run: FeedRun) -> int:
     total = feeds.summary(run)
     return total.baskets + total.refused_baskets
-
-
-def progress(done: int, total: int, fresh: int, seconds: float) -> str:
-    """Return the line that people watch: share, count, rate, time left."""
-    rate = fresh / seconds if seconds > 0 else 0
-    left = f"{(total - done) / rate:,.0f} s left" if rate else "…"
-    share = done * 100 // total if total else 100
-    return f"replay {share:3d} %  {done:,} of {total:,} baskets  {rate:,.0f}/s  {left}"
 
 
 def _days(options: Options, moved: timedelta, today: date) -> tuple[date, date]:

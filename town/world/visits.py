@@ -17,8 +17,8 @@ from town.world.trades import HABITS, Habit
 FRIENDLY_METRES = 900.0
 FAMOUS = 2.5
 CENTRAL_DISTRICTS = 9
-# Up to so many people the days are kept in memory: the town looks ahead to size its top-ups.
-SMALL = 1_000
+# So many purchases are kept in memory, days as a whole: the town looks ahead to size its top-ups.
+KEPT = 200_000
 
 
 class Visit(NamedTuple):
@@ -38,7 +38,6 @@ class Town:
     def __init__(self, seed: int, people: Sequence[Person], shops: Sequence[Shop]) -> None:
         self.seed, self.people, self.shops = seed, people, shops
         self._trades = [trade for trade in HABITS if any(shop.trade == trade and not shop.is_draft for shop in shops)]
-        self._weekly = sum(HABITS[trade].weekly for trade in self._trades)
         self._near: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
         self._all: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for i, shop in enumerate(shops):
@@ -48,8 +47,24 @@ class Town:
         # The shops that people cross the old town for.
         self._famous = {trade: [p for p in places if shops[p[0]].pull >= FAMOUS] for trade, places in self._all.items()}
         self._days: dict[date, list[Visit]] = {}
+        self._kept = 0
+        self._mine: Sequence[int] = range(len(people))
         self._choices: dict[tuple[int, str], tuple[list[tuple[int, int]], list[float]]] = {}
         self._clock = {trade: _clock(habit) for trade, habit in HABITS.items()}
+
+    def only(self, mine: Sequence[int]) -> None:
+        """Draw the purchases of these people only, by position; they are what they were among all."""
+        self._mine = mine
+        self._days, self._kept = {}, 0
+
+    def forget(self, on: date) -> None:
+        """Free the memory of a day that is over."""
+        self._kept -= len(self._days.pop(on, ()))
+
+    def expected(self, on: date, joined: Sequence[bool]) -> float:
+        """Return how many purchases a day has on average."""
+        mean = sum(HABITS[trade].weekly * HABITS[trade].days[on.weekday()] for trade in self._trades) / 7
+        return mean * sum(person.appetite for person, there in zip(self.people, joined, strict=True) if there)
 
     def day(self, on: date, joined: Sequence[bool] | None = None) -> list[Visit]:
         """Return the purchases of a day in time order.
@@ -59,8 +74,9 @@ class Town:
         visits = self._days.get(on)
         if visits is None:
             visits = self._draw(on)
-            if len(self.people) <= SMALL:
+            if self._kept < KEPT:
                 self._days[on] = visits
+                self._kept += len(visits)
         return visits if joined is None else [visit for visit in visits if joined[visit.person]]
 
     def _draw(self, on: date) -> list[Visit]:
@@ -68,7 +84,8 @@ class Town:
         weights = list(accumulate(HABITS[trade].weekly * HABITS[trade].days[weekday] for trade in self._trades))
         mean = weights[-1] / 7
         visits: list[Visit] = []
-        for i, person in enumerate(self.people):
+        for i in self._mine:
+            person = self.people[i]
             random = Random((self.seed * 10_000_019 + person.number) * 1_000_003 + on.toordinal())
             for _ in range(_poisson(mean * person.appetite, random)):
                 trade = self._trades[bisect(weights, random.random() * weights[-1])]

@@ -30,6 +30,10 @@ class Command(BaseCommand):
         except Refused as refused:
             screen.end()
             raise CommandError(f"{refused.code}: {refused.text()}") from None
+        except KeyboardInterrupt:
+            screen.end()
+            again = f"./run town --scale {words['scale']}"
+            raise CommandError(f"Stopped. What is built stays; {again} goes on from here.", returncode=130) from None
         screen.end()
         if done:
             screen.say(
