@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q, QuerySet
 
 from points import rollup
 from points.models import Account
@@ -13,24 +15,68 @@ from points.models import Account
 CHUNK = 500
 
 
-def close(on: date, now: datetime | None = None, *, float_ids: Sequence[int] | None = None) -> int:
-    """Close a day that is over for all merchants, or for some; return the number of entries.
+@dataclass(slots=True)
+class Close:
+    """How far a close is: merchants done, of how many; entries written; floats that could not be closed."""
 
-    In chunks of merchants, each its own transaction: killed half-way and run again, it does what is left. A merchant
-    whose books are closed through `on` already is left alone; what commits late falls into the next close's difference.
+    on: date
+    of: int
+    done: int = 0
+    entries: int = 0
+    failed: list[int] = field(default_factory=list)
+
+
+def close(on: date, now: datetime | None = None, *, float_ids: Sequence[int] | None = None) -> int:
+    """Close a day that is over for all merchants, or for some; return the number of entries."""
+    entries, failed = 0, []
+    for step in run(on, now, float_ids=float_ids):
+        entries, failed = step.entries, step.failed
+    if failed:
+        raise RuntimeError(f"{len(failed)} floats could not be closed: {failed[:10]}")
+    return entries
+
+
+def run(on: date, now: datetime | None = None, *, float_ids: Sequence[int] | None = None) -> Iterator[Close]:
+    """Close a day that is over, and yield how far it is, at the beginning and after each chunk of merchants.
+
+    Each chunk is its own transaction: killed half-way and run again, it does what is left, and nothing when nothing is.
+    A merchant whose books are closed through `on` already is left alone; what commits late falls into the next close's
+    difference. A merchant that cannot be closed (a law says no) is named and holds up nobody else.
     """
     rollup.run()
-    posted, last = 0, 0
-    while True:
-        floats = Account.objects.floats().filter(pk__gt=last)
-        if float_ids is not None:
-            floats = floats.filter(pk__in=list(float_ids))
-        chunk = list(floats.order_by("pk").values_list("pk", flat=True)[:CHUNK])
-        if not chunk:
-            break
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT points_close(%s::date, %s::bigint[], %s::timestamptz)", [on, chunk, now])
-            posted += cursor.fetchone()[0]
-        last = chunk[-1]
+    wanted = None if float_ids is None else sorted(set(float_ids))
+    state = Close(on, _open(on).count() if wanted is None else len(wanted))
+    yield state
+    for chunk in _chunks(on, wanted):
+        state.entries += _close(on, chunk, now, state.failed)
+        state.done += len(chunk)
+        yield state
     rollup.run()
-    return posted
+
+
+def _open(on: date) -> QuerySet[Account]:
+    return Account.objects.floats().filter(Q(closed_on__isnull=True) | Q(closed_on__lt=on))
+
+
+def _chunks(on: date, wanted: Sequence[int] | None) -> Iterator[list[int]]:
+    if wanted is not None:
+        yield from (list(wanted[start : start + CHUNK]) for start in range(0, len(wanted), CHUNK))
+        return
+    last = 0
+    while chunk := list(_open(on).filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        yield chunk
+        last = chunk[-1]
+
+
+def _close(on: date, floats: list[int], now: datetime | None, failed: list[int]) -> int:
+    """Close some merchants; when one of them cannot be closed, find it and close the others."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT points_close(%s::date, %s::bigint[], %s::timestamptz)", [on, floats, now])
+            return cursor.fetchone()[0]
+    except IntegrityError:
+        if len(floats) == 1:
+            failed += floats
+            return 0
+    half = len(floats) // 2
+    return _close(on, floats[:half], now, failed) + _close(on, floats[half:], now, failed)

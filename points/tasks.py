@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 
 from celery import shared_task
 from django.db import connection
 from django.utils import timezone
 
+from alliance import jobs
+from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
+from alliance.models import Job
 from points import closing, expiry, partitions, rollup, totals
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13}
+CLOSE = "points.close"
 
 
 @contextmanager
@@ -50,10 +54,38 @@ def expire() -> int:
 
 
 @shared_task
-def close() -> int:
-    """Close the day that ended at midnight in Shanghai."""
+def close(on: str | None = None) -> int:
+    """Close the day that ended at midnight in Shanghai, with all days before it that were left open."""
+    day = date.fromisoformat(on) if on else shanghai_day(timezone.now()) - timedelta(days=1)
     with _alone("close") as is_mine:
-        return closing.close(shanghai_day(timezone.now()) - timedelta(days=1)) if is_mine else 0
+        return _close(day) if is_mine else 0
+
+
+def _close(on: date) -> int:
+    # Whoever holds the lock knows that a close which says it is running was killed.
+    for dead in Job.objects.running().filter(kind=CLOSE):
+        jobs.fail(dead, at=timezone.now(), code="job_stopped")
+    actor = Actor.system("close")
+    job = jobs.start(CLOSE, params={"on": on.isoformat()}, actor=actor, at=timezone.now())
+    state = None
+    try:
+        for state in closing.run(on):
+            jobs.progress(job, state.done, total=state.of, note=on.isoformat())
+    except Exception as error:
+        jobs.fail(job, at=timezone.now(), code="close_failed", result={"error": type(error).__name__})
+        raise
+    assert state is not None
+    result = {"entries": state.entries, "merchants": state.done, "failed": state.failed[:100]}
+    if state.failed:
+        jobs.fail(job, at=timezone.now(), code="close_incomplete", result=result)
+    else:
+        jobs.finish(job, at=timezone.now(), result=result)
+    return state.entries
+
+
+@jobs.restartable(CLOSE)
+def _close_again(job: Job) -> None:
+    close.delay(job.params["on"])
 
 
 @shared_task
