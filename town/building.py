@@ -24,7 +24,7 @@ from merchants import topups
 from merchants.models import Merchant
 from points import partitions
 from points.models import Account
-from town import founding, life, money, shopping
+from town import founding, life, money, shopping, tiers
 from town.crew import Crew
 from town.founding import ACTOR, Organisation
 from town.quarter import Quarter, quarter
@@ -120,6 +120,8 @@ def catch_up(seed: int, now: datetime, say: Say, live: Say) -> bool:
             life.live(q, on, now, crew=crew, tell=pace.add)
             if on < today:
                 life.night(q, on, is_last=True)
+    with transaction.atomic():
+        tiers.give(q, now)
     return True
 
 
@@ -147,6 +149,8 @@ def _build_layer(world: World, layer: Layer, now: datetime, say: Say, live: Say)
             _last_customers(q, now)
             _open_questions(q, organised, now)
             founding.pin(now)
+            founding.withdraw_consent(now)
+        tiers.give(q, now)
         events.record("town.built", f"town.layer:{layer.name}", ACTOR, timezone.now(), {"scale": layer.name})
     say(f"The {layer.name} town is built.")
 

@@ -20,7 +20,7 @@ from alliance.calc.phone import e164
 from alliance.calc.worktime import shanghai_day
 from alliance.models import City, Post, Trade, Unit, User
 from alliance.refusals import declare
-from members import enrolment
+from members import enrolment, privacy, texts
 from members.enrolment import Joined, Newcomer
 from members.models import Member
 from merchants import agreements, onboarding
@@ -242,6 +242,13 @@ def pin(at: datetime) -> None:
     member = Member.objects.select_related("user").get(user__phone=f"+86{cast.MEMBERS[0].phone}")
     if not identify.has_pin(member.wallet_id):
         identify.set_pin(wallet_id=member.wallet_id, pin=cast.PIN, actor=Actor.user(member.user), at=at)
+
+
+def withdraw_consent(at: datetime) -> None:
+    """Let 老陈 take his agreement to the privacy notice back, as he did three days ago."""
+    member = Member.objects.select_related("user").get(user__phone=f"+86{cast.MEMBERS[2].phone}")
+    when = max(at - timedelta(days=3), member.joined_at)
+    privacy.withdraw(member=member, purpose=texts.Purpose.PRIVACY, actor=Actor.user(member.user), at=when)
 
 
 def _centre_names(n: int) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.core.management import call_command
+from django.db.models import Sum
 from django.utils import timezone
 
 from alliance import access
@@ -16,13 +17,16 @@ from alliance.refusals import Refused
 from members.models import Member
 from merchants.models import Merchant, Outlet, TopUp
 from points import verify
-from points.models import Account, BankLine, Lot, Sale, Transfer
+from points.models import Account, BankLine, Lot, Sale, Transfer, Wallet
 from stores.models import Store
 from tests.factories import members, shops
+from town import tiers
 from town.building import build
 from town.world import SCALES, Scale, cast
 
 TINY = Scale(people=14, shops=30, partner_stores=1, districts=8, centres=2, weeks=1)
+# Ten weeks' worth of points take too long here: in one week somebody has earned this much.
+RUNGS = ((2_000, tiers.GOLD), (1_000, tiers.SILVER))
 
 
 def quiet(_line: str) -> None:
@@ -32,6 +36,7 @@ def quiet(_line: str) -> None:
 @pytest.fixture
 def town(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(SCALES, "small", TINY)
+    monkeypatch.setattr(tiers, "RUNGS", RUNGS)
     assert build("small", 7, quiet, quiet)
     yield
 
@@ -62,6 +67,19 @@ def test_it_works(capsys: pytest.CaptureFixture[str]) -> None:
     lots = Lot.objects.filter(wallet_id=lin.wallet_id, remaining__gt=0).order_by("lapses_on")
     assert lots[0].lapses_on < (now + timedelta(days=93)).date()
     assert Transfer.objects.filter(wallet_id=lin.wallet_id, kind=Transfer.Kind.EXPIRE).exists()
+    # Tiers follow what was earned within a year, and nothing else.
+    year = Transfer.objects.filter(kind=Transfer.Kind.EARN, booked_at__gte=now - tiers.YEAR).order_by()
+    earned = dict(year.values_list("wallet_id").annotate(Sum("points")))
+    for wallet, tier in Wallet.objects.values_list("pk", "tier"):
+        assert tier == tiers.tier_for(earned.get(wallet, 0))
+    assert Wallet.objects.get(pk=lin.wallet_id).tier == tiers.GOLD
+    assert Event.objects.of(f"points.wallet:{lin.wallet_id}").filter(verb="wallet.tier_set").count() == 1
+    # 老陈 took his agreement to the privacy notice back; the receipt stays.
+    chen = Member.objects.get(user__phone="+8613800138003")
+    consents = {record.purpose: record.withdrawn_at for record in chen.consents.all()}
+    assert consents["terms"] is None
+    assert consents["privacy"] is not None
+    assert Event.objects.of(f"members.member:{chen.pk}").filter(verb="consent.withdrawn").count() == 1
     # The console's people hold their posts.
     finance = User.objects.get(email="finance@demo.lianhui")
     assert access.can(finance, "topup.approve")

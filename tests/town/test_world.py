@@ -9,6 +9,8 @@ import pytest
 from alliance import seeds
 from alliance.calc.distance import metres
 from merchants.calc import creditcode, hours
+from points.calc import rebate
+from town import tiers
 from town.world import World, cast, draw
 from town.world.grid import CENTRE_LAT, CENTRE_LNG
 from town.world.trades import HABITS
@@ -96,6 +98,25 @@ def test_the_town_lies_within_a_few_kilometres(small: World) -> None:
             assert metres(CENTRE_LNG, CENTRE_LAT, place.lng, place.lat) < 5_000
 
 
+def test_an_address_names_its_subdistrict_once(medium: World) -> None:
+    for shop in medium.shops:
+        for outlet in shop.outlets:
+            place = outlet.place
+            assert re.fullmatch(r".+街道", place.district_name)
+            assert re.fullmatch(r"\D+(路|街|道)\d+号", place.address)
+            assert place.district_name not in place.address
+
+
+def test_the_gold_tier_is_earned_by_lin_on_any_day(small: World) -> None:
+    """Less what is voided or paid with points, which is little."""
+    town = Town(7, small.people, small.shops)
+    town.only([0])
+    for start in (date(2026, 1, 5), date(2026, 4, 20), date(2026, 9, 13)):
+        visits = [visit for n in range(70) for visit in town.day(start + timedelta(days=n))]
+        rebates = sum(rebate.rebate(visit.bill_fen, small.shops[visit.shop].rate_bps) for visit in visits)
+        assert tiers.tier_for(rebate.member_part(rebates * 9 // 10, 6250)) == tiers.GOLD
+
+
 def test_groceries_mature_at_once_and_services_after_fifteen_days() -> None:
     assert {HABITS[trade].matures for trade in ("supermarket", "fruit", "bakery", "convenience")} == {0}
     assert {HABITS[trade].matures for trade in ("salon", "cleaning", "car_care")} == {15}
@@ -116,7 +137,19 @@ def test_who_has_not_joined_does_not_buy_and_changes_nothing_for_others(small: W
     town = Town(7, small.people, small.shops)
     day = date(2026, 9, 5)
     joined = [i % 2 == 0 for i in range(len(small.people))]
-    assert town.day(day, joined) == [visit for visit in town.day(day) if visit.person % 2 == 0]
+    half = [visit for visit in town.day(day) if visit.person % 2 == 0]
+    assert town.day(day, joined) == half
+    town.only(range(0, len(small.people), 2))
+    assert town.day(day) == half
+    town.forget(day)
+    assert town.day(day) == half
+
+
+def test_as_many_purchases_as_expected(small: World) -> None:
+    town, everybody = Town(7, small.people, small.shops), [True] * len(small.people)
+    days = [date(2026, 9, 1) + timedelta(days=n) for n in range(28)]
+    expected = sum(town.expected(on, everybody) for on in days)
+    assert sum(len(town.day(on)) for on in days) == pytest.approx(expected, rel=0.03)
 
 
 def test_drafts_have_no_customers(small: World) -> None:

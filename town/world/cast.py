@@ -53,7 +53,7 @@ SHOPS = (
 )
 
 MEMBERS = (
-    NamedMember("13800138001", "林婶", 2.2, 0.02, 0, (HOTPOT, MARKET, FRUIT, "bakery-0", "pharmacy-0")),
+    NamedMember("13800138001", "林婶", 3.0, 0.02, 0, (HOTPOT, MARKET, FRUIT, "bakery-0", "pharmacy-0")),
     NamedMember("13800138002", "小周", 1.0, 0.2, 0.7, (HOTPOT, MARKET, "tea-0")),
     NamedMember("13800138003", "老陈", 1.2, 0.15, 0, (MARKET, FRUIT, "pharmacy-0")),
 )

@@ -27,7 +27,7 @@ _NORTH_SOUTH = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A point of the map with its address."""
+    """A point of the map with its address: a subdistrict, and within it a street and a number."""
 
     district: int
     district_name: str
@@ -56,8 +56,7 @@ class Grid:
             east, along, street = row * BLOCK_METRES + random.uniform(-6, 6), north, _NORTH_SOUTH[row % 12]
         number = 1 + int(abs(along) / 12) * 2 + (along > 0)
         lng, lat = to_degrees(east, north)
-        name = self.districts[district]
-        return Place(district, name, lng, lat, f"{name}{street}{number}号")
+        return Place(district, f"{self.districts[district]}街道", lng, lat, f"{street}{number}号")
 
 
 def to_degrees(east_metres: float, north_metres: float) -> tuple[float, float]:
