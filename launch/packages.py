@@ -95,7 +95,9 @@ def _create() -> None:
 def _install(*words: str, name: str) -> None:
     if not UV.exists():
         _install_uv()
-    command = [str(UV), "pip", "install", "--quiet", "--python", str(PYTHON), *words]
+    # Compiled here, on all cores: otherwise each process of the first start compiles for itself, and where Python may
+    # not write beside its sources (PYTHONDONTWRITEBYTECODE) each process of every start.
+    command = [str(UV), "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON), *words]
     if subprocess.run(command, env={**os.environ, **UV_SETTINGS}, check=False).returncode:
         raise Refused("install_failed", lock=name)
 
