@@ -1,4 +1,4 @@
-"""`./run test`, `lint`, `e2e`, `css`: what must be true before a change is done."""
+"""`./run lint`, `e2e`, `css` and, in `launch.testing`, `test`: what must be true before a change is done."""
 
 import contextlib
 import os
@@ -14,6 +14,7 @@ from launch import backing, django, node, packages
 from launch.home import State
 from launch.packages import ROOT
 from launch.say import Refused, step
+from launch.testing import PLAIN
 
 # Linters read the settings but never connect.
 SETTINGS_ONLY = {
@@ -21,16 +22,6 @@ SETTINGS_ONLY = {
     "DATABASE_URL": "postgresql://lint@/lint?host=/nonexistent",
     "LIANHUI_DEMO": "true",
 }
-# Compressed static files, real tasks and https belong to a served installation.
-PLAIN = {"PLAIN_STATIC": "true", "CELERY_EAGER": "true", "HTTPS": "false"}
-
-
-def test(words: list[str]) -> int:
-    """Run pytest on a throw-away cluster: PostgreSQL of PG_BIN, else of the wheel."""
-    packages.ensure(packages.SERVE_LOCK, packages.DEV_LOCK)
-    with backing.throw_away() as env:
-        env.update(PLAIN, LIANHUI_DB_ROLE="owner")
-        return subprocess.run([str(packages.PYTHON), "-m", "pytest", *words], cwd=ROOT, env=env, check=False).returncode
 
 
 def lint(words: list[str]) -> int:

@@ -5,14 +5,14 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from launch import checks, operate, packages
+from launch import checks, operate, packages, testing
 from launch.doctor import doctor
 from launch.say import Refused
 from launch.serve import serve
 
 HELP = """\
 ./run                        set everything up and serve; prints READY and the demo logins; Ctrl-C stops all
-./run test [pytest words]    the tests, on a throw-away database (PG_BIN chooses the PostgreSQL)
+./run test [pytest words]    the tests, on throw-away databases, one process per core (PG_BIN chooses the PostgreSQL)
 ./run lint [names]           style, types, import contracts, templates, migrations, freshness of the CSS
 ./run e2e [pytest words]     browser journeys through a Lianhui of their own
 ./run town --scale small|medium
@@ -73,7 +73,7 @@ def _lock(words: list[str]) -> int:
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": serve,
-    "test": checks.test,
+    "test": testing.test,
     "lint": checks.lint,
     "e2e": checks.e2e,
     "css": checks.css,

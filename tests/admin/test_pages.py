@@ -26,22 +26,27 @@ def browser_for(entry: Any, world: World) -> Client:
     raise AssertionError(f"nobody may look at {entry.opts.label_lower}")
 
 
-def queries(browser: Client, url: str) -> tuple[int, str]:
+def opened(browser: Client, url: str) -> tuple[Any, int, str]:
+    """Return the page, the number of its queries and the queries."""
     with CaptureQueriesContext(connection) as seen:
         answer = browser.get(url)
     assert answer.status_code == 200, url
-    return len(seen), "\n".join(query["sql"][:160] for query in seen)
+    return answer, len(seen), "\n".join(query["sql"][:160] for query in seen)
+
+
+def queries(browser: Client, url: str) -> tuple[int, str]:
+    return opened(browser, url)[1:]
 
 
 def test_list_and_page_open(world: World) -> None:
     for entry in CLASSES:
         browser = browser_for(entry, world)
         url = reverse(f"admin:{name_of(entry)}_changelist")
-        n, sql = queries(browser, url)
+        page, n, sql = opened(browser, url)
         assert n <= MOST_QUERIES, sql
         row = entry.model._default_manager.first()
         if row is not None:
-            assert browser.get(url).context["cl"].result_list, f"{entry.opts.label_lower}: the list hides its rows"
+            assert page.context["cl"].result_list, f"{entry.opts.label_lower}: the list hides its rows"
             n, sql = queries(browser, reverse(f"admin:{name_of(entry)}_change", args=(row.pk,)))
             assert n <= MOST_QUERIES, sql
 

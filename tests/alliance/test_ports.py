@@ -33,7 +33,7 @@ def gateway(settings):
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Gateway)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     settings.SMS_PORT, settings.SMS_GATEWAY_TOKEN = "http", "secret-token"
     settings.SMS_GATEWAY_URL = f"http://127.0.0.1:{server.server_port}/send"
     yield taken

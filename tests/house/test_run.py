@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from launch import home, operate, packages, postgres, process, say, serve
+from launch import home, operate, packages, postgres, process, say, serve, testing
 from launch.home import State
 from launch.postgres import Cluster
 
@@ -81,6 +81,41 @@ def test_the_launcher_needs_the_standard_library_only() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert {name.split(".")[0] for name in names} <= allowed, path
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], 2),
+        (["-q", "-m", ""], 2),
+        (["-x", "--durations=5", "--maxfail", "9"], 2),
+        (["-p", "tests"], 2),
+        (["tests/points", "-q"], 0),
+        (["tests/house/test_run.py::test_that"], 0),
+        (["-k", "points"], 0),
+        (["-sv"], 0),
+        (["--pdb"], 0),
+        (["-n0"], 0),
+        (["-n", "3", "tests/points"], 3),
+        (["-n=auto", "tests/points"], 2),
+    ],
+)
+def test_few_tests_run_in_one_process_and_all_in_one_per_core(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], expected: int
+) -> None:
+    monkeypatch.setattr(testing, "_cores", lambda: 2)
+    n, rest = testing.workers(words)
+    assert n == expected
+    assert rest == [word for word in words if not word.startswith("-n") and word != "3"]
+
+
+def test_each_process_of_a_parallel_run_has_a_database_of_its_own() -> None:
+    worlds = json.loads(os.environ.get(testing.WORLDS, "[]"))
+    assert len({world["DATABASE_URL"] for world in worlds}) == len(worlds)
+    name = os.environ.get("PYTEST_XDIST_WORKER")
+    if name:
+        mine = worlds[int(name.removeprefix("gw"))]
+        assert {key: os.environ[key] for key in mine} == mine
 
 
 # --- the state folder --------------------------------------------------------------------------
