@@ -189,7 +189,7 @@ def _why_spent(row: Transfer) -> list[Step]:
         # Translators: %(day)s 到期的
         text = _("good until %(day)s") % {"day": _day(on)}
         # Translators: %(name)s 给的积分
-        steps.append(Step(_("given by %(name)s") % {"name": name}, points(n), text))
+        steps.append(Step(_("Given by %(name)s") % {"name": name}, points(n), text))
     return steps
 
 

@@ -78,7 +78,9 @@ class Entry:
 
     @property
     def sub(self) -> str:
-        return f"{self.what} · {local_time(self.at, 'MONTH_DAY_FORMAT')} {local_time(self.at, 'TIME_FORMAT')}"
+        # Where nobody's name is known the title says what it is already.
+        what = "" if self.what == self.title else f"{self.what} · "
+        return f"{what}{local_time(self.at, 'MONTH_DAY_FORMAT')} {local_time(self.at, 'TIME_FORMAT')}"
 
     @property
     def balance_words(self) -> str:

@@ -109,7 +109,7 @@ def of(request: HttpRequest) -> list[dict[str, Any]]:
         "link": reverse("admin:index"),
     }
     groups: list[dict[str, Any]] = [{"title": None, "items": [here]}]
-    registry = {model._meta.label_lower: entry for model, entry in admin.site._registry.items()}
+    registry: dict[str, Any] = {model._meta.label_lower: entry for model, entry in admin.site._registry.items()}
     for title, entries in _GROUPS:
         items = []
         for name, icon, label in entries:

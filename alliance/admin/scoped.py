@@ -31,9 +31,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from alliance import access, events
+from alliance import access, events, leaving
 from alliance.actors import Actor
-from alliance.admin import acts, leaving
+from alliance.admin import acts
 from alliance.models import Unit, User
 from alliance.refusals import Refused
 
@@ -67,8 +67,9 @@ class VerbForm(forms.ModelForm):
 
     def validate_constraints(self) -> None:
         """Say that something does not fit, in words: the name of a constraint is for builders."""
+        excluded = self._get_validation_exclusions()  # type: ignore[attr-defined]
         try:
-            self.instance.validate_constraints(exclude=self._get_validation_exclusions())
+            self.instance.validate_constraints(exclude=excluded)
         except ValidationError as error:
             if any(each.code for found in error.error_dict.values() for each in found):
                 self._update_errors(error)  # type: ignore[attr-defined]

@@ -47,10 +47,10 @@ def trade_icon(code: str) -> SafeString:
 
 
 @register.simple_tag
-def route(name: str, otherwise: str) -> str:
+def route(name: str, otherwise: str, *args: Any) -> str:
     """The address of a named page, or the other one where this installation does not have that page."""
     try:
-        return reverse(name)
+        return reverse(name, args=args)
     except NoReverseMatch:
         return otherwise
 

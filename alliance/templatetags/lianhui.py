@@ -28,6 +28,12 @@ def yuan(fen: int | None) -> str:
 
 
 @register.filter
+def worth(points: int | None) -> str:
+    """-600 → ¥6.00: what points are worth, whichever way they went."""
+    return yuan(abs(points)) if points is not None else "–"
+
+
+@register.filter
 def signed_yuan(fen: int | None) -> str:
     """1234 → +¥12.34: sign for people who do not see the colour."""
     if fen is None:
@@ -81,6 +87,18 @@ def bps(value: int | None) -> str:
     if value is None:
         return "–"
     return f"{value / 100:.2f}".rstrip("0").rstrip(".") + "%"
+
+
+@register.filter
+def distance(metres: float | None) -> str:
+    """348.2 → 350 m; 1234 → 1.2 km"""
+    if metres is None:
+        return "–"
+    if metres < 995:
+        # Translators: %(n)s 米
+        return _("%(n)s m") % {"n": max(10, round(metres / 10) * 10)}
+    # Translators: %(n)s 公里
+    return _("%(n)s km") % {"n": f"{metres / 1000:.1f}" if metres < 99_950 else f"{metres / 1000:,.0f}"}
 
 
 @register.filter

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from members.web import code, home, joining, me, texts, wallet
+from members.web import code, home, joining, me, places, texts, wallet
 
 _JOINING = [
     path("join/", joining.join, name="join"),
@@ -32,6 +32,8 @@ urlpatterns = [
     path("code/", code.code, name="code"),
     path("code.json", code.code_json, name="code_json"),
     path("code/watch/", code.watch, name="code_watch"),
+    path("places/", places.around, name="places"),
+    path("places/<int:number>/", places.shop, name="place"),
     *_JOINING,
     *_WALLET,
     *_ME,

@@ -21,6 +21,8 @@ from merchants.models import ApiKey, Outlet
 from merchants.models.key import Scope
 from merchants.web import frame
 
+_TICK = {"class": "checkbox checkbox-primary"}
+
 
 class KeyForm(forms.Form):
     # Translators: 名称，例如“前台收银机”
@@ -32,7 +34,7 @@ class KeyForm(forms.Form):
         empty_label=gettext_lazy("All outlets"),
     )
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("What may it do?"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple
+        label=gettext_lazy("What may it do?"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple(_TICK)
     )
     is_test = forms.BooleanField(label=gettext_lazy("Test key: sees test outlets only"), required=False)
 
@@ -68,7 +70,11 @@ def _page(request: DeskRequest, form: KeyForm, made: ApiKey | None, secret: str)
     desk = request.desk
     found = ApiKey.objects.filter(merchant=desk.merchant).select_related("outlet").order_by("-created_at", "-pk")
     now = timezone.now()
-    shown = [{"key": key, "is_active": key.is_active(now)} for key in found[:50]]
+    words = dict(Scope.choices)
+    shown = [
+        {"key": key, "is_active": key.is_active(now), "scopes": [words.get(scope, scope) for scope in key.scopes]}
+        for key in found[:50]
+    ]
     context = {"form": form, "keys": shown, "made": made, "secret": secret, "tab": "keys"}
     return frame.page(request, desk, "keys.html", "team", context, status=422 if form.errors else 200)
 

@@ -13,6 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from alliance import leaving
 from alliance.calc.money import parse_fen
 from alliance.calc.worktime import SHANGHAI, shanghai_day
 from merchants import register
@@ -31,6 +32,8 @@ _signer = signing.Signer(salt="merchants.web.receipts")
 @never_cache
 def sales(request: DeskRequest) -> HttpResponse:
     """List the sales in the filter, newest first."""
+    if left := leaving.back(request, "shop_sales", only=("kind", "outlet")):
+        return left
     desk, now = request.desk, timezone.now()
     outlets = {outlet.pk: outlet for outlet in desk.managed_outlets}
     wanted, given = _filter(request, list(outlets))
@@ -64,6 +67,8 @@ def sale(request: DeskRequest, number: int) -> HttpResponse:
         "sale": found,
         "sold_at": outlets[found.outlet_id],
         "rows": _rows(found),
+        # The till's page of it: to print, and to undo within ten minutes.
+        "is_at_till": found.kind == register.SALE and desk.outlet is not None and desk.outlet.pk == found.outlet_id,
         "is_late": found.kind == register.SALE and found.booked_at - found.event_at > timedelta(minutes=1),
         "original": register.find(list(outlets), found.reverses_id) if found.reverses_id else None,
     }

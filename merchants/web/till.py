@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.formats import date_format
@@ -218,6 +219,9 @@ def _book(request: DeskRequest) -> HttpResponse:
             form.request_key = uuid.uuid4().hex
         # What is answered 429 the page's script sends again by itself.
         return _page(request, form, status=409 if refusal.status == 429 else refusal.status)
+    # Translators: ¥88.50已入账
+    words = _("%(yuan)s booked") % {"yuan": lianhui.yuan(read_fen(form.amount))}
+    messages.success(request, words, extra_tags=reverse("till_void", args=[booked.sale_id]))
     return redirect("till_receipt", booked.sale_id)
 
 

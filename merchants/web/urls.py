@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from merchants.web import floats, keys, receipts, shop, team, till
+from merchants.web import floats, keys, posters, receipts, shop, team, till
 
 urlpatterns = [
     path("till/", till.till, name="till"),
@@ -22,6 +22,7 @@ urlpatterns = [
     path("shop/staff/", team.staff_page, name="shop_staff"),
     path("shop/staff/<int:number>/dismiss/", team.dismiss, name="shop_dismiss"),
     path("shop/outlets/", team.outlets_page, name="shop_outlets"),
+    path("shop/outlets/<int:number>/poster/", posters.poster, name="shop_poster"),
     path("shop/keys/", keys.keys_page, name="shop_keys"),
     path("shop/keys/<int:number>/rotate/", keys.rotate, name="shop_key_rotate"),
     path("shop/keys/<int:number>/revoke/", keys.revoke, name="shop_key_revoke"),

@@ -88,13 +88,6 @@ def test_a_chart_has_its_table_twin() -> None:
     assert html.count("¥3.00") >= 3
 
 
-def test_a_running_job_asks_again_later_and_a_finished_one_does_not() -> None:
-    job = {"pk": 3, "state": "running", "done": 5, "total": 10, "note": ""}
-    source = '<c-job :job="job" title="Import" poll="/jobs/3/" :after="4" />'
-    assert "load delay:4s" in render(source, job=job)
-    assert "hx-get" not in render(source, job={**job, "state": "done"})
-
-
 def test_small_helpers() -> None:
     assert initial(" 林婶") == "林"
     assert initial("") == "·"

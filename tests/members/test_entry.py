@@ -61,9 +61,9 @@ def test_a_bill_with_both_tells_which_points_were_spent(page: Client, lin: Membe
     both = shops.sale(hotpot, lin.wallet_id, 60_00, spend=700)
     text = page.get(url(both.sale_id)).content.decode()
     assert "Which points were spent?" in text
-    assert "given by 鲜果时光" in text
+    assert "Given by 鲜果时光" in text
     assert "500 points" in text
-    assert "given by 老灶火锅" in text
+    assert "Given by 老灶火锅" in text
     assert "200 points" in text
     assert "Paid with points" in text
 

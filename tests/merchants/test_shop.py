@@ -239,3 +239,31 @@ def test_days_of_cover(transactional_db: None) -> None:
     cover = signed_in(worker(small, Staff.Role.OWNER)).get("/shop/").context["cover"]
     # 14,000 went in 28 days, 500 a day, and 6,000 are left.
     assert (cover.balance, cover.daily_fen, cover.days) == (6_000, 500, 12)
+
+
+def test_a_poster_leads_to_the_shops_own_page(town: Town, in_shop: Client, at_till: Client) -> None:
+    number = town.hotpot.outlet.pk
+    page = words(in_shop.get(f"/shop/outlets/{number}/poster/"))
+    assert f"http://testserver/places/{number}/" in page
+    assert "<svg" in page
+    assert at_till.get(f"/shop/outlets/{number}/poster/").status_code == 404
+    assert in_shop.get(f"/shop/outlets/{town.fruit.outlet.pk}/poster/").status_code == 404
+    assert Client().get(f"/places/{number}/").status_code == 200
+
+
+def test_the_list_of_sales_is_found_as_it_was_left(town: Town, in_shop: Client) -> None:
+    home = {"Referer": "http://testserver/shop/"}
+    in_shop.get("/shop/sales/", {"kind": "void", "from": "2026-01-01", "q": "7"})
+    assert in_shop.get("/shop/sales/", headers=home)["Location"] == "/shop/sales/?kind=void"
+    in_shop.get("/shop/sales/", headers={"Referer": "http://testserver/shop/sales/?kind=void"})
+    assert in_shop.get("/shop/sales/", headers=home).status_code == 200
+
+
+def test_a_receipt_can_be_reached_from_its_sale_at_ones_own_till(town: Town, in_shop: Client) -> None:
+    booked = sale(town.hotpot, town.zhou.wallet_id, 1_000)
+    assert f"/till/sales/{booked.sale_id}/" in words(in_shop.get(f"/shop/sales/{booked.sale_id}/"))
+
+
+def test_a_keys_rights_are_said_in_words(town: Town, in_shop: Client) -> None:
+    keys.create(merchant=town.hotpot.merchant, name="POS", scopes=["sales:write"], actor=SYSTEM, at=timezone.now())
+    assert '<span class="block text-sm text-muted">sales:write' not in words(in_shop.get("/shop/keys/"))

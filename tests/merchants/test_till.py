@@ -159,6 +159,17 @@ def test_void_within_ten_minutes(town: Town, at_till: Client) -> None:
     assert f"/till/sales/{booked.sale_id}/void/" not in words(at_till.get("/till/"))
 
 
+def test_one_press_undoes_what_was_just_booked_and_says_what_to_give_back(town: Town, at_till: Client) -> None:
+    answer = ring(at_till, member=town.zhou.number, amount="88.50")
+    page = words(at_till.get(answer["Location"]))
+    undo = page.split("data-toast")[1].split('action="')[1].split('"')[0]
+    assert undo == f"{answer['Location']}void/"
+    assert "data-until" in page
+    voided = words(at_till.get(at_till.post(undo)["Location"]))
+    assert "¥88.50" in voided.split("done-mark is-warning")[1].split("receipt")[0]
+    assert Sale.objects.filter(outlet_id=town.hotpot.outlet.pk, kind=Sale.Kind.VOID).count() == 1
+
+
 def void_key(page: Any, number: int) -> str:
     found = re.search(
         rf'/till/sales/{number}/void/".*?name="request_key" value="([0-9a-f]{{32}})"', page.content.decode(), re.S

@@ -189,11 +189,26 @@ function show(page, main, answer) {
   document.body.className = page.body.className;
   document.querySelector("[data-heading]")?.replaceChildren(...(page.querySelector("[data-heading]")?.childNodes ?? []));
   if (answer.redirected) history.pushState({ till: true }, "", answer.url);
-  const toasts = page.querySelectorAll("#toasts [data-toast]");
-  document.getElementById("toasts")?.append(...toasts);
+  const region = document.getElementById("toasts");
+  for (const toast of page.querySelectorAll("#toasts [data-toast]")) {
+    const said = [...region.children].some((each) => each.textContent === toast.textContent);
+    if (!said) region.append(document.adoptNode(toast));
+  }
   window.htmx?.process(main);
   scrollTo(0, 0);
   ready();
+}
+
+/* The first thing that is not filled in, said in the page's own language. */
+function missing(till) {
+  const fields = [...till.querySelectorAll("[name=member], [name=amount], [name=pin]")];
+  const field = fields.find((each) => !each.value.trim() && (each.name === "member" || each.required));
+  if (!field) return false;
+  const note = document.getElementById(`${field.id}-error`);
+  if (note) note.textContent = till.dataset.wordMissing;
+  field.setAttribute("aria-invalid", "true");
+  field.focus();
+  return true;
 }
 
 /* --- setting up ------------------------------------------------------------------------------ */
@@ -202,6 +217,7 @@ function ready() {
   if (done) return void done.focus();
   const till = form();
   if (!till) return;
+  till.noValidate = true;
   for (const pad of till.querySelectorAll("[data-keypad]")) {
     pad.hidden = false;
     if (matchMedia("(pointer: coarse)").matches) document.getElementById(pad.dataset.keypad)?.setAttribute("inputmode", "none");
@@ -244,9 +260,13 @@ function startOver() {
 
 /* --- amount ---------------------------------------------------------------------------------- */
 function tidyAmount(field) {
-  let value = plain(field.value).replace(/[^\d.]/g, "");
+  const typed = plain(field.value);
+  // A minus is not swallowed: minus five is no sale of five, and the preview says so.
+  const sign = /^[-−－]/.test(typed) ? "-" : "";
+  let value = typed.replace(/[^\d.]/g, "");
   const dot = value.indexOf(".");
   if (dot >= 0) value = value.slice(0, dot + 1) + value.slice(dot + 1).replaceAll(".", "").slice(0, 2);
+  value = sign + value;
   if (value !== field.value) field.value = value;
 }
 
@@ -297,6 +317,10 @@ document.addEventListener("input", (event) => {
   const till = form();
   if (!till?.contains(event.target) || unanswered) return;
   if (event.isComposing) return;
+  if (event.target.getAttribute("aria-invalid")) {
+    event.target.removeAttribute("aria-invalid");
+    document.getElementById(`${event.target.id}-error`)?.replaceChildren();
+  }
   if (event.target.name === "amount") tidyAmount(event.target);
   if (event.target.name === "spend_points") event.target.value = plain(event.target.value).replace(/\D/g, "");
   if (event.target.name === "member") {
@@ -315,7 +339,7 @@ document.addEventListener("change", (event) => {
 document.addEventListener("submit", async (event) => {
   if (!event.target.matches("form[data-till]")) return;
   event.preventDefault();
-  if (sending || within("[data-till-finish]")?.disabled) return;
+  if (sending || within("[data-till-finish]")?.disabled || (!unanswered && missing(event.target))) return;
   clearTimeout(timer);
   again = false;
   sending = true;
@@ -342,7 +366,10 @@ document.addEventListener("keydown", (event) => {
   if (within("[name=member]")?.value || within("[name=amount]")?.value) startOver();
 });
 addEventListener("popstate", () => location.reload());
-addEventListener("online", () => unanswered && !sending && send());
+addEventListener("online", () => {
+  if (unanswered && !sending) send();
+  else if (within("[name=member]")?.value && !within("[name=member_token]")) quote(0);
+});
 addEventListener("beforeunload", (event) => {
   if (unanswered) event.preventDefault();
 });

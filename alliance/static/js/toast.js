@@ -1,5 +1,5 @@
 /* Short messages at the foot of the page (the region #toasts is aria-live).
-   Reads   [data-toast] cards drawn by <c-toast>: leave after 6 s unless pointed at or focused; [data-toast-stays] stays until closed
+   Reads   [data-toast] cards drawn by <c-toast>: leave after 6 s (10 s with a way to undo) unless pointed at or focused; [data-toast-stays] stays until closed
    Hears   document event "toast"   {text, level: success|warning|error, undo: address for POST}
            document event "refused" {code, message}: what the server sends by HX-Trigger when it says no
            htmx:sendError, htmx:responseError, offline, online: words from this module's own <script data-…> */
@@ -15,7 +15,7 @@ function leave(card) {
 function watch(card) {
   if (card.dataset.toastSeen) return;
   card.dataset.toastSeen = "yes";
-  if (!card.hasAttribute("data-toast-stays")) setTimeout(leave, 6000, card);
+  if (!card.hasAttribute("data-toast-stays")) setTimeout(leave, card.querySelector("form") ? 10_000 : 6000, card);
 }
 
 function undoForm(address) {
