@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -22,7 +23,12 @@ METHOD_UNKNOWN = declare("method_not_allowed", 405, _("This address does not kno
 MEDIA_TYPE = declare("media_type_unsupported", 415, _("Send JSON (Content-Type: application/json)."))
 NOT_ACCEPTABLE = declare("not_acceptable", 406, _("This address answers in JSON only."))
 TOO_MANY = declare("too_many_requests", 429, _("Too many requests. Try again in %(seconds)s seconds."))
+UNREADABLE = declare(
+    "request_unreadable", 400, _("This request cannot be read. Check its address, its host and its headers.")
+)
 WRONG = declare("server_error", 500, _("Something went wrong on our side. Quote the request id when you ask us."))
+CHALLENGE = 'Bearer realm="lianhui"'
+MOST_FIELDS = 20
 _log = logs.get("alliance.api")
 
 
@@ -68,15 +74,13 @@ def page(request: HttpRequest, refused: Refused) -> JsonResponse:
 def _understand(error: Exception) -> tuple[Refused | None, dict[str, Any], dict[str, str]]:
     match error:
         case Refused():
-            wait = error.facts.get("seconds") if error.status == 429 else None
-            return error, {}, {"Retry-After": str(wait)} if wait else {}
+            return error, {}, _headers(error)
         case exceptions.ValidationError():
-            return INPUT_INVALID(), {"fields": list(_fields(error.detail))}, {}
+            return INPUT_INVALID(), {"fields": list(islice(_fields(error.detail), MOST_FIELDS))}, {}
         case exceptions.ParseError():
             return BODY_UNREADABLE(), {}, {}
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            header = getattr(error, "auth_header", None) or "Bearer"
-            return KEY_MISSING(), {}, {"WWW-Authenticate": header}
+            return KEY_MISSING(), {}, _headers(KEY_MISSING())
         case exceptions.PermissionDenied() | PermissionDenied():
             return NOT_ALLOWED(), {}, {}
         case exceptions.NotFound() | Http404():
@@ -95,6 +99,13 @@ def _understand(error: Exception) -> tuple[Refused | None, dict[str, Any], dict[
             _log.error("api error without a code", error=type(error).__name__)
             return WRONG(), {}, {}
     return None, {}, {}
+
+
+def _headers(refused: Refused) -> dict[str, str]:
+    if refused.status == 401:
+        return {"WWW-Authenticate": CHALLENGE}
+    wait = refused.facts.get("seconds") if refused.status == 429 else None
+    return {"Retry-After": str(wait)} if wait else {}
 
 
 def _fields(detail: Any, path: str = "") -> Any:

@@ -14,6 +14,8 @@ from alliance.refusals import NOT_ALLOWED, NOT_FOUND
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return problems.page(request, problems.UNREADABLE())
     return _page(request, 400)
 
 

@@ -14,6 +14,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from alliance import logs
+from alliance.api import problems
 from alliance.refusals import declare
 from merchants import keys
 from merchants.models import ApiKey
@@ -44,7 +45,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         return None, key
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="lianhui"'
+        return problems.CHALLENGE
 
 
 class HasScope(BasePermission):

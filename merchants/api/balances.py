@@ -21,6 +21,7 @@ class BalanceView(MerchantView):
     """The token travels in a header, so that it stands in no log of addresses."""
 
     scope = Scope.BALANCE
+    parameters = frozenset({"outlet"})
 
     class Output(serializers.Serializer[Any]):
         available_points = fields.Whole(help_text="Can be spent now; 1 point = 1 fen.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +30,16 @@ REQUEST_KEY_MISSING = declare(
 )
 REQUEST_KEY_WRONG = declare(
     "idempotency_key_invalid", 422, _("An Idempotency-Key has 8 to 200 visible ASCII characters.")
+)
+PARAMETER_UNKNOWN = declare(
+    "parameter_unknown", 422, _("This address knows no parameter “%(name)s”. Look for a slip of the pen.")
+)
+PARAMETER_TWICE = declare("parameter_twice", 422, _("The parameter “%(name)s” stands twice. Send it once."))
+BODY_TOO_LARGE = declare(
+    "body_too_large", 413, _("The body has more than %(most)s bytes. Send the sales in smaller batches.")
+)
+LENGTH_REQUIRED = declare(
+    "length_required", 411, _("Send the body in one piece with its Content-Length, not in chunks.")
 )
 NO_TEST_OUTLET = declare(
     "test_key_without_outlet",
@@ -58,18 +69,26 @@ _problem = inline_serializer(
 )
 
 
-def answers(success: Any, *, status: int = 200, **also: str) -> dict[Any, Any]:
+def answers(success: Any, *, status: int = 200, has_body: bool = False, **also: str) -> dict[Any, Any]:
     """Return the documented answers of an endpoint: the good one, and the problems it can have.
 
-    also: p404="An outlet that is not yours." for each further status.
+    has_body: it reads JSON. also: p404="An outlet that is not yours." for each further status.
     """
     problems = {
         401: "The API key is missing, unknown or revoked.",
         403: "The API key lacks the scope.",
-        422: "The body is not what it should be.",
+        406: "The answer is JSON, which the Accept header excludes.",
+        422: "The body or the parameters are not what they should be.",
         429: "Too many requests; see Retry-After.",
-        **{int(name[1:]): text for name, text in also.items()},
     }
+    if has_body:
+        problems |= {
+            400: "The body is not JSON.",
+            411: "The body came in chunks.",
+            413: "The body is too large.",
+            415: "The body says that it is something else than JSON.",
+        }
+    problems |= {int(name[1:]): text for name, text in also.items()}
     documented: dict[Any, Any] = {status: success}
     for code, text in sorted(problems.items()):
         documented[code, "application/problem+json"] = OpenApiResponse(_problem, text)
@@ -77,9 +96,14 @@ def answers(success: Any, *, status: int = 200, **also: str) -> dict[Any, Any]:
 
 
 class MerchantView(APIView):
-    """An endpoint for a merchant's key. `scope` names what the key must hold; None: any key."""
+    """An endpoint for a merchant's key. `scope` names what the key must hold; None: any key.
+
+    parameters: what may stand behind the question mark; anything else is a slip, and refused.
+    """
 
     scope: ClassVar[str | None] = None
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    http_method_names = ["get", "head", "post"]
     throttle_classes = [throttling.KeyThrottle]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -99,6 +123,23 @@ class MerchantView(APIView):
         view: Any = super().as_view(**initkwargs)
         view.access = f"api:{cls.scope or 'any'}"
         return view
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Check who calls, then the address and the size of the body, before any of it is read.
+
+        Refuses: parameter_unknown, parameter_twice, length_required, body_too_large.
+        """
+        super().initial(request, *args, **kwargs)
+        for name, values in request.query_params.lists():
+            if name not in self.parameters:
+                raise PARAMETER_UNKNOWN(name=name[:60])
+            if len(values) > 1:
+                raise PARAMETER_TWICE(name=name)
+        # What comes in chunks would be read as an empty body.
+        if request.headers.get("Transfer-Encoding"):
+            raise LENGTH_REQUIRED()
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise BODY_TOO_LARGE(most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().finalize_response(request, response, *args, **kwargs)

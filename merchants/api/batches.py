@@ -66,7 +66,7 @@ class BatchView(MerchantView):
         request=Documented,
         responses=answers(
             Output,
-            p400="The body is not JSON.",
+            has_body=True,
             p404="An outlet that is not yours.",
             p409="The shop is not live.",
         ),

@@ -19,6 +19,7 @@ from merchants.models.key import Scope
 BOOKED = answers(
     ReceiptOutput,
     status=201,
+    has_body=True,
     p400="The Idempotency-Key is missing, or the body is not JSON.",
     p404="No such member, or an outlet that is not yours.",
     p409="The shop is not live, the code was used, the points are short, the PIN is wrong or needed, …",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -72,10 +74,20 @@ def outlet(**options: Any) -> Number:
     )
 
 
-def pin() -> Text:
-    return Text(
+@extend_schema_field({"type": "string", "pattern": "^[0-9]{6}$"})
+class Pin(Text):
+    """Six digits. Anything else is no PIN: it is refused here and costs the member no try."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not (len(text) == 6 and text.isascii() and text.isdigit()):
+            self.fail("invalid")
+        return text
+
+
+def pin() -> Pin:
+    return Pin(
         required=False,
-        max_length=6,
         help_text="The member's six digits, typed on the till; never stored, no part of the request's identity.",
     )
 
@@ -84,13 +96,26 @@ def reference() -> Text:
     return Text(required=False, allow_blank=True, max_length=64, help_text="Your receipt number; no personal data.")
 
 
+_WHEN = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)",
+    re.ASCII,
+)
+
+
 class When(serializers.DateTimeField):
-    """ISO 8601 with an offset; answers are in UTC."""
+    """ISO 8601 with an offset, as RFC 3339 has it: no weeks, no days without dashes, no time of unknown place."""
 
     def to_internal_value(self, value: Any) -> Any:
-        if isinstance(value, str) and not (value.endswith(("Z", "z")) or "+" in value[10:] or "-" in value[10:]):
+        if not isinstance(value, str) or not _WHEN.fullmatch(value):
             self.fail("invalid", format="ISO 8601 with an offset, 2026-11-22T12:30:00+08:00")
-        return super().to_internal_value(value)
+        return super().to_internal_value(value.upper().replace(" ", "T"))
+
+
+class Time(serializers.DateTimeField):
+    """A time in an answer: always UTC, "2026-11-22T04:30:00Z"."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(default_timezone=UTC, **options)
 
 
 NUMBER_INVALID = declare("number_invalid", 422, _("“%(name)s” is a whole number above zero."))

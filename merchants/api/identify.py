@@ -30,7 +30,7 @@ class IdentifyView(MerchantView):
         member_token = serializers.CharField(
             help_text="For this outlet, five minutes, any number of sales, one spending."
         )
-        expires_at = serializers.DateTimeField()
+        expires_at = fields.Time()
         proof = serializers.ChoiceField(choices=["code", "pin", "phone", "number", "card"])
         tier = serializers.IntegerField()
         mark = serializers.CharField(help_text="Three characters that the member sees too: compare them.")
@@ -42,6 +42,7 @@ class IdentifyView(MerchantView):
         request=Input,
         responses=answers(
             Output,
+            has_body=True,
             p404="No such member, or an outlet that is not yours.",
             p409="The code has expired or was used; the shop is not live; the PIN is wrong or locked.",
         ),

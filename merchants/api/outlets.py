@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from merchants.api import fields
 from merchants.api.base import MerchantView, answers
-from merchants.api.paging import CURSOR, LIMIT, Page
+from merchants.api.paging import CURSOR, CURSOR_INVALID, LIMIT, Page
 from merchants.models import Outlet
 from merchants.models.key import Scope
 
@@ -20,6 +20,7 @@ class OutletsView(MerchantView):
     """The outlets of the key, by number; a test key sees test outlets only."""
 
     scope = Scope.OUTLETS
+    parameters = frozenset({"cursor", "limit"})
 
     class Output(serializers.Serializer[Any]):
         class Item(serializers.Serializer[Any]):
@@ -40,10 +41,18 @@ class OutletsView(MerchantView):
 
     @extend_schema(operation_id="listOutlets", tags=["merchant"], parameters=[CURSOR, LIMIT], responses=answers(Output))
     def get(self, request: Request) -> Response:
-        page = Page.of(request)
-        outlets = Outlet.objects.of_key(self.key).select_related("city").filter(pk__gt=page.after or 0)
+        page = Page.of(request, "outlets")
+        outlets = Outlet.objects.of_key(self.key).select_related("city").filter(pk__gt=_place(page.after))
         items, following = page.cut(list(outlets.order_by("pk")[: page.limit + 1]), lambda outlet: outlet.pk)
         return Response(self.Output({"items": items, "next": following}).data)
+
+
+def _place(cursor: Any) -> int:
+    if cursor is None:
+        return 0
+    if isinstance(cursor, bool) or not isinstance(cursor, int) or not 0 < cursor < 2**63:
+        raise CURSOR_INVALID()
+    return cursor
 
 
 class MeView(MerchantView):
@@ -59,8 +68,8 @@ class MeView(MerchantView):
         scopes = serializers.ListField(child=serializers.CharField())
         is_test = serializers.BooleanField()
         language = serializers.CharField()
-        created_at = serializers.DateTimeField()
-        ends_at = serializers.DateTimeField(source="revoked_at", allow_null=True)
+        created_at = fields.Time()
+        ends_at = fields.Time(source="revoked_at", allow_null=True)
 
     @extend_schema(operation_id="me", tags=["merchant"], responses=answers(Output))
     def get(self, request: Request) -> Response:

@@ -49,7 +49,10 @@ class QuoteView(MerchantView):
         tags=["sales"],
         request=Input,
         responses=answers(
-            Output, p404="An outlet that is not yours.", p409="The shop is not live, or has no agreement in force."
+            Output,
+            has_body=True,
+            p404="An outlet that is not yours.",
+            p409="The shop is not live, or has no agreement in force.",
         ),
     )
     def post(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from merchants.api.fields import Number, Whole
+from merchants.api.fields import Number, Time, Whole
 from merchants.sales import Receipt
 
 
@@ -25,7 +25,7 @@ class ReceiptOutput(serializers.Serializer[Any]):
     id = Number(source="sale_id")
     status = serializers.ChoiceField(choices=["booked", "without_points"])
     outlet = Number(source="outlet_id")
-    booked_at = serializers.DateTimeField()
+    booked_at = Time()
     bill_fen = Whole(help_text="The whole bill.")
     paid_fen = Whole(help_text="What was paid in money.")
     spent_points = Whole(help_text="What was paid in points; 1 point = 1 fen.")
@@ -35,7 +35,7 @@ class ReceiptOutput(serializers.Serializer[Any]):
     expires_on = serializers.DateField(allow_null=True)
     available_points = Whole(allow_null=True, help_text="Null unless the member showed a code or typed the PIN.")
     reference = serializers.CharField(allow_blank=True)
-    void_until = serializers.DateTimeField()
+    void_until = Time()
     notice = serializers.SerializerMethodField()
 
     @extend_schema_field(NoticeOutput(allow_null=True))

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from csp.decorators import csp_update
+from django.http import JsonResponse
 from django.utils.decorators import method_decorator
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.renderers import TemplateHTMLRenderer
 
+from alliance.api import problems
+
 
 class SchemaView(SpectacularAPIView):
     """GET /api/v1/openapi.json."""
 
+    http_method_names = ["get", "head"]
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
     renderer_classes = [OpenApiJsonRenderer]
@@ -30,10 +34,16 @@ class SchemaView(SpectacularAPIView):
 class DocsView(SpectacularSwaggerSplitView):
     """GET /api/v1/docs."""
 
+    http_method_names = ["get", "head"]
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
     renderer_classes = [TemplateHTMLRenderer]
     url_name = "api:openapi"
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Answer with a problem: this view's renderer draws a page, and there is none for an error."""
+        response = super().handle_exception(exc)
+        return JsonResponse(response.data, status=response.status_code, content_type=problems.CONTENT_TYPE)
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -28,14 +29,15 @@ class StatementView(MerchantView):
     """Sales and voids of the key's outlets, newest first; a void has negative amounts and names what it reverses."""
 
     scope = Scope.STATEMENT
+    parameters = frozenset({"outlet", "from", "to", "cursor", "limit"})
 
     class Output(serializers.Serializer[Any]):
         class Item(serializers.Serializer[Any]):
             id = fields.Number()
             kind = serializers.ChoiceField(choices=["sale", "void"], source="what")
             outlet = fields.Number(source="outlet_id")
-            booked_at = serializers.DateTimeField()
-            occurred_at = serializers.DateTimeField(source="event_at")
+            booked_at = fields.Time()
+            occurred_at = fields.Time(source="event_at")
             accounting_day = serializers.DateField(source="booked_on")
             bill_fen = serializers.IntegerField()
             paid_fen = serializers.IntegerField()
@@ -63,7 +65,7 @@ class StatementView(MerchantView):
         responses=answers(Output, p404="An outlet that is not yours."),
     )
     def get(self, request: Request) -> Response:
-        page = Page.of(request)
+        page = Page.of(request, "statement")
         number = fields.query_number(request, "outlet")
         if number or self.key.outlet_id:
             outlet_ids = [self.outlet(number).pk]
@@ -91,7 +93,8 @@ def _day(request: Request, name: str, otherwise: date) -> date:
         day = date.fromisoformat(given)
     except ValueError:
         raise DAY_INVALID(name=name) from None
-    if len(given) != 10 or not 2000 <= day.year <= 2200:
+    # The only way that is read back as it was written; weeks and days without dashes are not.
+    if day.isoformat() != given or not 2000 <= day.year <= 2200:
         raise DAY_INVALID(name=name)
     return day
 
@@ -99,8 +102,10 @@ def _day(request: Request, name: str, otherwise: date) -> date:
 def _place(cursor: Any) -> tuple[datetime, int] | None:
     if cursor is None:
         return None
-    try:
-        at, number = cursor
-        return datetime.fromisoformat(at), int(number)
-    except (TypeError, ValueError):
-        raise CURSOR_INVALID() from None
+    match cursor:
+        case [str(written), int(number)] if not isinstance(number, bool) and abs(number) < 2**63:
+            with suppress(ValueError):
+                at = datetime.fromisoformat(written)
+                if at.tzinfo is not None:
+                    return at, number
+    raise CURSOR_INVALID()

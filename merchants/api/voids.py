@@ -28,7 +28,7 @@ class VoidView(MerchantView):
         id = fields.Number(source="void_id")
         sale = fields.Number(source="sale_id")
         outlet = fields.Number(source="outlet_id")
-        booked_at = serializers.DateTimeField()
+        booked_at = fields.Time()
         points_taken = fields.Whole(help_text="Earned points that the member gave back.")
         points_returned = fields.Whole(help_text="Spent points that the member has again.")
 
@@ -43,6 +43,7 @@ class VoidView(MerchantView):
         responses=answers(
             Output,
             status=201,
+            has_body=True,
             p400="The Idempotency-Key is missing, or the body is not JSON.",
             p404="No such sale at this outlet.",
             p409="Ten minutes are over, it is void already, or the earned points are gone.",
