@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Case, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
@@ -97,7 +98,8 @@ class ApprovalAdmin(FrozenAdmin):
     list_display_links = ("shown_what",)
     list_select_related = ("asked_by", "decided_by", "unit")
     list_filter = ("state",)
-    ordering = ("-asked_at", "-pk")
+    # What waits stands first.
+    ordering = (Case(When(state=Approval.State.WAITING, then=0), default=1).asc(), "-asked_at", "-pk")
     fields = (
         "shown_what",
         "shown_words",

@@ -12,6 +12,8 @@ from unfold.dataclasses import SearchResult
 
 SHORTEST = 2
 PER_CLASS = 6
+# People look for these first; the book's accounts and journals follow.
+FIRST = ("merchants.merchant", "members.member", "merchants.outlet", "alliance.user", "alliance.unit")
 
 
 def results(site: Any, request: HttpRequest) -> HttpResponse:
@@ -45,10 +47,15 @@ def _pages(site: Any, request: HttpRequest, words: str) -> list[SearchResult]:
 def _rows(site: Any, request: HttpRequest, words: str) -> list[SearchResult]:
     return [
         SearchResult(title=str(row), description=str(admin.opts.verbose_name), link=_url(admin, row), icon=admin.icon)
-        for admin in site._registry.values()
+        for admin in sorted(site._registry.values(), key=_rank)
         if admin.is_searched and admin.has_module_permission(request)
         for row in admin.quick_search(request, words)[:PER_CLASS]
     ]
+
+
+def _rank(admin: Any) -> int:
+    label = admin.opts.label_lower
+    return FIRST.index(label) if label in FIRST else len(FIRST)
 
 
 def _url(admin: Any, row: Any) -> str:

@@ -50,7 +50,7 @@ _REQUEST_KEY = re.compile(r"[\x21-\x7e]{8,200}")
 
 REQUEST_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "minLength": 8, "maxLength": 200, "pattern": "^[!-~]{8,200}$"},
     OpenApiParameter.HEADER,
     required=True,
     description="Yours to choose, 8 to 200 visible ASCII characters, one per act. Same key and same body: same answer.",

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from alliance.actors import Actor
 from alliance.amounts import read_fen
 from alliance.calc.worktime import shanghai_day
+from alliance.refusals import Refused
 from merchants import topups
 from merchants.access import DeskRequest, money_only
 from merchants.models import Agreement, TopUp
@@ -29,6 +30,10 @@ DAYS = 30
 @never_cache
 def float_page(request: DeskRequest) -> HttpResponse:
     """Draw the float and its movements: top-ups one by one, sales by the day."""
+    return _page(request, request.GET.get("amount", ""))
+
+
+def _page(request: DeskRequest, amount: str, refusal: Refused | None = None) -> HttpResponse:
     merchant = request.desk.merchant
     now = timezone.now()
     today = shanghai_day(now)
@@ -42,9 +47,11 @@ def float_page(request: DeskRequest) -> HttpResponse:
         "days": _with_topups(reversed(days), past),
         "pending": [topup for topup in past if topup.state in (TopUp.State.ANNOUNCED, TopUp.State.MATCHED)],
         "topups": past,
-        "amount": request.GET.get("amount", ""),
+        "amount": amount,
+        "error": refusal.text() if refusal else "",
     }
-    return frame.page(request, request.desk, "float.html", "float", context)
+    status = refusal.status if refusal else 200
+    return frame.page(request, request.desk, "float.html", "float", context, status=status)
 
 
 def _with_topups(days: Any, past: list[TopUp]) -> list[dict[str, Any]]:
@@ -59,15 +66,17 @@ def _with_topups(days: Any, past: list[TopUp]) -> list[dict[str, Any]]:
 
 
 @money_only
-@require_POST
+@never_cache
 def announce(request: DeskRequest) -> HttpResponse:
-    """Tell finance that money is on its way."""
-    topups.ask(
-        merchant=request.desk.merchant,
-        amount_fen=read_fen(request.POST.get("amount", "")),
-        actor=Actor.user(request.desk.user),
-        at=timezone.now(),
-    )
+    """Tell finance that money is on its way; what cannot be read is said beside its field."""
+    if request.method != "POST":
+        return redirect("shop_float")
+    amount = request.POST.get("amount", "").strip()[:40]
+    actor, at = Actor.user(request.desk.user), timezone.now()
+    try:
+        topups.ask(merchant=request.desk.merchant, amount_fen=read_fen(amount), actor=actor, at=at)
+    except Refused as refusal:
+        return _page(request, amount, refusal)
     messages.success(request, _("Announced. It is booked as soon as the money has arrived."))
     return redirect("shop_float")
 

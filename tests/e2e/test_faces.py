@@ -11,7 +11,16 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.e2e.conftest import DESKTOP, NARROW, PHONE, Person, member_code, overflows
 
 LIN, ZHOU, HOTPOT, OWNER = "13800138001", "13800138002", "13800138011", "13800138012"
-SHOP_PAGES = ["/till/", "/till/recent/", "/shop/", "/shop/sales/", "/shop/float/", "/shop/staff/", "/shop/keys/"]
+SHOP_PAGES = [
+    "/till/",
+    "/till/recent/",
+    "/shop/",
+    "/shop/sales/",
+    "/shop/float/",
+    "/shop/staff/",
+    "/shop/outlets/",
+    "/shop/keys/",
+]
 # Two frames later the page has been laid out again.
 RESIZE = """size => { document.documentElement.style.fontSize = size;
     return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))); }"""

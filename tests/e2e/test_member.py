@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import DESKTOP, NARROW, PHONE, Person, member_code, overflows
 
 LIN = "13800138001"
-PAGES = ["/", "/code/", "/wallet/", "/wallet/lots/", "/wallet/years/", "/me/", "/me/pin/", "/devices/"]
+PAGES = ["/", "/places/", "/code/", "/wallet/", "/wallet/lots/", "/wallet/years/", "/me/", "/me/pin/", "/devices/"]
 
 
 def new_phone() -> str:

@@ -15,7 +15,10 @@ LOOKS = [
     pytest.param(DESKTOP, "zh-hans", False, id="desktop-zh"),
 ]
 FACES = {
-    "member": ("13800138001", {"home": "/", "code": "/code/", "wallet": "/wallet/", "lots": "/wallet/lots/"}),
+    "member": (
+        "13800138001",
+        {"home": "/", "code": "/code/", "wallet": "/wallet/", "lots": "/wallet/lots/", "places": "/places/"},
+    ),
     "shop": ("13800138012", {"overview": "/shop/", "sales": "/shop/sales/", "float": "/shop/float/"}),
     "till": ("13800138011", {"": "/till/"}),
 }
