@@ -35,7 +35,12 @@ class Documented(fields.Body):
         spend_points = fields.Whole(required=False, max_value=0, help_text="Not in batches: left out or 0.")
 
     outlet = fields.outlet()
-    sales = Item(many=True, min_length=1, max_length=sales.BATCH_LIMIT)  # type: ignore[call-arg] # of the list
+    sales = Item(
+        many=True,
+        min_length=1,  # type: ignore[call-arg] # of the list
+        max_length=sales.BATCH_LIMIT,
+        help_text=f"1 to {sales.BATCH_LIMIT}; each is read and answered for itself, also what is wrong in it.",
+    )
 
 
 class BatchView(MerchantView):
