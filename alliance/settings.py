@@ -136,6 +136,8 @@ CELERY_BEAT_SCHEDULE = {
     "mature": {"task": "points.tasks.mature", "schedule": crontab(minute="7")},
     "expire": {"task": "points.tasks.expire", "schedule": crontab(minute="12", hour="0")},
     "close": {"task": "points.tasks.close", "schedule": crontab(minute="20", hour="0")},
+    # Once a day, after the close; the later hours only if that one was missed.
+    "prove": {"task": "points.tasks.prove", "schedule": crontab(minute="50")},
     "figures": {"task": "alliance.tasks.reckon_figures", "schedule": 300.0},
     "sessions": {"task": "alliance.tasks.sweep_sessions", "schedule": crontab(minute="40", hour="3")},
     "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},

@@ -14,10 +14,12 @@ from alliance import jobs
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
-from points import closing, expiry, partitions, rollup, totals
+from points import closing, expiry, partitions, proving, rollup, totals
+from points.models import Proof
 
-_LOCKS = {"mature": 11, "expire": 12, "close": 13}
+_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14}
 CLOSE = "points.close"
+PROVE = "points.prove"
 
 
 @contextmanager
@@ -86,6 +88,39 @@ def _close(on: date) -> int:
 @jobs.restartable(CLOSE)
 def _close_again(job: Job) -> None:
     close.delay(job.params["on"])
+
+
+@shared_task
+def prove() -> int:
+    """Write the proof of today, once, and let go of old balances; return how many proofs were written."""
+    with _alone("prove") as is_mine:
+        return _prove() if is_mine else 0
+
+
+def _prove() -> int:
+    now = timezone.now()
+    for dead in Job.objects.running().filter(kind=PROVE):
+        jobs.fail(dead, at=now, code="job_stopped")
+    if Proof.objects.filter(pk=shanghai_day(now)).exists():
+        return 0
+    job = jobs.start(PROVE, params={"on": shanghai_day(now).isoformat()}, actor=Actor.system("prove"), at=now)
+    try:
+        proof = proving.prove(at=now)
+        proving.prune()
+    except Exception as error:
+        jobs.fail(job, at=timezone.now(), code="proof_failed", result={"error": type(error).__name__})
+        raise
+    if proof is None:  # somebody else has just written it
+        jobs.finish(job, at=timezone.now())
+        return 0
+    result = {"on": proof.taken_on.isoformat(), "wallets": proof.wallets, "root": bytes(proof.root).hex()}
+    jobs.finish(job, at=timezone.now(), result=result)
+    return 1
+
+
+@jobs.restartable(PROVE)
+def _prove_again(job: Job) -> None:
+    prove.delay()
 
 
 @shared_task

@@ -159,6 +159,21 @@ _LAWS: dict[str, str] = {
           WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key']::regclass[])
             UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (ARRAY['points_transfer', 'points_sale', 'points_lot_use']::regclass[]))) t
         LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = t.name""",
+    "each day's proof hangs on the one before it and says what was owed": """
+        SELECT count(*), count(*) FILTER (WHERE z.chain <> points_proof_chain(z.before, z.taken_on, z.root, z.total_points, z.figures)
+            OR z.wallets <> (f->>'wallets')::bigint OR z.custody_fen <> (f->>'custody_fen')::bigint OR z.taken_on <> (f->>'on')::date
+            OR z.bank_on IS DISTINCT FROM (f->>'bank_on')::date
+            OR z.total_points <> (SELECT sum(value::bigint) FROM json_each_text(f->'points'))
+            OR z.custody_fen <> z.total_points + (SELECT sum(value::bigint) FROM json_each_text(f->'owed_fen'))
+              + (SELECT sum(value::bigint) FROM json_each_text(f->'own_fen')))
+          + (SELECT count(*) FROM (VALUES ('points_immutable'), ('points_kept'), ('points_proof_joins')) v(name) WHERE NOT EXISTS (
+              SELECT FROM pg_trigger g WHERE g.tgrelid = 'points_proof'::regclass AND g.tgname = v.name AND g.tgenabled = 'O'))
+        FROM (SELECT *, lag(chain) OVER (ORDER BY taken_on) AS before, figures::json AS f FROM points_proof) z""",
+    "a proof's buckets make its root and its total": """
+        SELECT count(*), count(*) FILTER (WHERE b.n <> 64 OR b.wallets <> p.wallets OR t.root IS DISTINCT FROM p.root
+            OR t.total IS DISTINCT FROM p.total_points)
+        FROM points_proof p JOIN (SELECT taken_on, count(*) AS n, sum(wallets) AS wallets FROM points_proof_bucket GROUP BY 1) b USING (taken_on)
+        CROSS JOIN LATERAL points_proof_top(p.taken_on) t""",
 }
 
 

@@ -3,6 +3,7 @@ from points.models.clearing import AccountDay, BankLine, Mark, Split
 from points.models.handle import Handle, Pass
 from points.models.journal import Journal, Key, Reversal, Sale, Transfer
 from points.models.lot import MATURE, Lot, LotUse
+from points.models.proof import Proof, ProofBucket
 
 __all__ = [
     "MATURE",
@@ -16,6 +17,8 @@ __all__ = [
     "LotUse",
     "Mark",
     "Pass",
+    "Proof",
+    "ProofBucket",
     "Reversal",
     "Sale",
     "Split",

@@ -28,6 +28,8 @@ GRANT INSERT, UPDATE (ends_at) ON points_handle TO {role};
 GRANT INSERT, UPDATE (code_secret, code_step, pin_hash, pin_tries, pin_locked_until) ON points_pass TO {role};
 GRANT UPDATE (tier, frozen_at) ON points_wallet TO {role};
 GRANT UPDATE (title) ON points_account TO {role};
+-- A proof is added and never changed; its chain is written by a trigger. Buckets are let go by points_prune_proofs alone.
+GRANT INSERT ON points_proof, points_proof_bucket TO {role};
 GRANT EXECUTE ON FUNCTION
   points_post(smallint, bigint, text, uuid[], uuid[], bigint[], bigint[], bigint[], timestamptz[], integer[], integer[], integer[], text[], timestamptz, boolean, boolean),
   points_post_one(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, text, timestamptz, boolean, boolean),
@@ -45,5 +47,8 @@ GRANT EXECUTE ON FUNCTION
   points_rollup(),
   points_balance_as_of(bigint, timestamptz),
   points_newest(bigint, timestamptz, bigint, integer, text),
-  points_make_partitions(date, date)
+  points_make_partitions(date, date),
+  points_proof_chain(bytea, date, bytea, bigint, text),
+  points_proof_top(date),
+  points_prune_proofs()
 TO {role};

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from points import closing, rollup, verify
+from points import closing, proving, rollup, verify
 from tests.points.shops import NOON, Shop, open_shop
 
 pytestmark = [pytest.mark.law, pytest.mark.django_db(transaction=True)]
@@ -38,6 +38,8 @@ BREAKS = {
     "what was released is split by its terms, no more and no less": "UPDATE points_split SET fee = fee + 1, buffer = buffer - 1 WHERE buffer > 0",
     "every account, wallet and lot that is named exists": "UPDATE points_transfer SET credit_id = 777777777 WHERE wallet_id = {wallet} AND kind = 2",
     "suspense holds the bank lines that wait": "UPDATE points_bank_line SET amount_fen = amount_fen + 1",
+    "each day's proof hangs on the one before it and says what was owed": "UPDATE points_proof SET custody_fen = custody_fen + 1, figures = replace(figures, '\"held\":0', '\"held\":1')",
+    "a proof's buckets make its root and its total": "UPDATE points_proof_bucket SET total_points = total_points + 1 WHERE bucket = 5",
     "the guards of the history are on": "ALTER TABLE points_transfer DISABLE TRIGGER points_immutable",
 }
 
@@ -52,6 +54,7 @@ def lived(shop: Shop) -> dict[str, int]:
     shop.void(other.sale_id)
     closing.close(NOON.date() - timedelta(days=1), now=NOON)
     rollup.run()
+    proving.prove(at=NOON)
     return {"wallet": wallet.pk, "sale": sale.sale_id or 0, "float": shop.merchant.float_id}
 
 
@@ -66,7 +69,14 @@ def test_a_broken_law_is_seen() -> None:
     for name, statement in BREAKS.items():
         with transaction.atomic(), connection.cursor() as cursor:
             if "DISABLE" not in statement:
-                for table in ("points_transfer", "points_sale", "points_key", "points_lot_use"):
+                for table in (
+                    "points_transfer",
+                    "points_sale",
+                    "points_key",
+                    "points_lot_use",
+                    "points_proof",
+                    "points_proof_bucket",
+                ):
                     cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER points_immutable")
             cursor.execute(statement.format(**facts))
             (check,) = verify.run(name)

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection, models
 
 TYPES = {
-    "smallint": "smallint", "integer": "integer", "bigint": "bigint", "date": "date", "uuid": "uuid", "boolean": "boolean", "bytea": "bytea",
+    "smallint": "smallint", "integer": "integer", "bigint": "bigint", "date": "date", "uuid": "uuid", "boolean": "boolean", "bytea": "bytea", "text": "text",
     "timestamp with time zone": "timestamp with time zone", "character varying": "varchar",
 }  # fmt: skip
 
