@@ -167,7 +167,9 @@ async function send(attempt = 1) {
     unanswered = null;
     keep(null);
     sending = false;
-    if (!main) return void location.assign(answer.redirected ? answer.url : location.href);
+    // Signed out meanwhile, or dismissed: what came is no page of the till.
+    const isTill = main && page.body.dataset.signedIn === "yes";
+    if (!isTill) return void location.assign(answer.redirected ? answer.url : location.href);
     show(page, main, answer);
   } catch {
     if (attempt < 3 && navigator.onLine) {
@@ -362,6 +364,8 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
+  // The key that leads here is not the first letter of a number.
+  if (event.key === "/" && event.target.name === "member" && !event.target.value) return event.preventDefault();
   if (event.key !== "Escape" || document.querySelector("dialog[open]") || !form() || sending || unanswered) return;
   if (within("[name=member]")?.value || within("[name=amount]")?.value) startOver();
 });
