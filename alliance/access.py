@@ -43,7 +43,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
          "wallet.freeze", "store.view"}
     ),
     "region_manager": frozenset(
-        {"org.view", "member.view", "merchant.view", "merchant.change", "merchant.approve", "agreement.sign",
+        {"org.view", "merchant.view", "merchant.change", "merchant.approve", "agreement.sign",
          "approval.view", "diary.view", "store.view"}
     ),
     "centre_staff": frozenset({"org.view", "merchant.view", "merchant.change", "approval.view", "store.view"}),

@@ -22,6 +22,7 @@ from points.statements import COVER_DAYS
 
 DAYS = 30
 LOW_DAYS = 5
+A_DAY = 86_400.0
 SHOWN = 6
 
 Day = dict[str, int]
@@ -125,6 +126,43 @@ def points_spent(at: datetime, scope: Scope) -> Value:
     return _series(at, scope, "spent")
 
 
+# Whom the outlets served, as wallets: who they are, this floor does not know.
+_CUSTOMERS = """SELECT count(DISTINCT s.wallet_id) FROM points_sale s
+  WHERE s.booked_at >= %s AND s.kind = 1"""
+_OF_UNITS = " AND s.outlet_id IN (SELECT id FROM merchants_outlet WHERE centre_id = ANY (%s))"
+
+
+def _customers(since: datetime, centres: set[int] | None) -> int:
+    with connection.cursor() as cursor:
+        if centres is None:
+            cursor.execute(_CUSTOMERS, [since])
+        else:
+            cursor.execute(_CUSTOMERS + _OF_UNITS, [since, sorted(centres)])
+        return int(cursor.fetchone()[0])
+
+
+@metrics.metric(
+    "customers_30_days",
+    # Translators: 近 30 天到店会员
+    name=_("Members served in 30 days"),
+    definition=_(
+        "Members with at least one sale at these outlets, each counted once. They belong to the alliance and to no"
+        " region: names and balances are with headquarters."
+    ),
+    formula="count(distinct wallet of sales)",
+    numerator="wallets with a sale at the outlets",
+    window="30 days",
+    unit="count",
+    url="admin:points_sale_changelist",
+)
+def customers(at: datetime, scope: Scope) -> Value:
+    today = shanghai_day(at)
+    since = day_start(today - timedelta(days=DAYS - 1))
+    name = f"customers:{today}:{','.join(scope.paths)}"
+    n = metrics.kept(name, lambda: _customers(since, _centres(scope)), longest=A_DAY)
+    return Value(n, numerator=n, n=n)
+
+
 @metrics.metric(
     "merchants_live",
     # Translators: 营业中商户
@@ -175,7 +213,6 @@ _LOW = """SELECT centre_id, float_id FROM (
     JOIN points_account a ON a.id = p.float_id JOIN merchants_merchant m ON m.float_id = a.id
     WHERE a.balance * %s < %s * p.issued) z
   WHERE place <= %s ORDER BY lasts, float_id"""
-A_DAY = 86_400.0
 
 
 def _paces(today: date) -> tuple[list[int], list[int]]:

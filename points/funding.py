@@ -9,7 +9,7 @@ from django.db import Error, connection, transaction
 
 from alliance.actors import Actor
 from points.models import BankLine
-from points.refusals import BANK_LINE_ALLOTTED, BANK_LINE_DIFFERS, BANK_LINE_UNKNOWN
+from points.refusals import BANK_LINE_ALLOTTED, BANK_LINE_DIFFERS, BANK_LINE_INVALID, BANK_LINE_UNKNOWN
 
 
 def receive(
@@ -27,7 +27,7 @@ def receive(
 ) -> BankLine:
     """Book a line of the bank's statement, once: custody → suspense. The same line again changes nothing (row 35).
 
-    Refuses: bank_line_differs.
+    Refuses: bank_line_differs, bank_line_invalid.
     """
     arguments: list[Any] = [bank, account, serial, amount_fen, value_on, payer, memo, str(actor), at, now]
     try:
@@ -39,8 +39,11 @@ def receive(
             )
             line_id = cursor.fetchone()[0]
     except Error as error:
-        if getattr(error.__cause__, "sqlstate", None) == "23505":
+        state = getattr(error.__cause__, "sqlstate", None)
+        if state == "23505":
             raise BANK_LINE_DIFFERS() from error
+        if state == "22023":
+            raise BANK_LINE_INVALID() from error
         raise
     return BankLine.objects.get(pk=line_id)
 

@@ -30,6 +30,9 @@ VOID_POINTS_GONE = declare(
 TERMS_MISSING = declare(
     "terms_missing", 409, _("This merchant has no agreement in force at that time. Ask the service centre.")
 )
+TERMS_START_TOO_EARLY = declare(
+    "terms_start_too_early", 409, _("Bills were booked under the version before. Let the new one start later.")
+)
 IN_PROGRESS = declare(
     "in_progress", 409, _("The same request is still being worked on. Send it again in a moment, with the same key.")
 )
@@ -38,6 +41,11 @@ FLOAT_EXHAUSTED = declare(
 )
 FUNDER_SHORT = declare(
     "funder_short", 409, _("The funder has less than %(needed)s fen. Choose another one or top it up.")
+)
+BANK_LINE_INVALID = declare(
+    "bank_line_invalid",
+    422,
+    _("A bank line has a serial number, an amount above zero and a value date within a year. Check what was typed."),
 )
 BANK_LINE_UNKNOWN = declare("bank_line_unknown", 404, _("There is no such bank line."))
 BANK_LINE_ALLOTTED = declare("bank_line_allotted", 409, _("This bank line is allotted already."))

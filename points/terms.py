@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 
 from points.models import Terms
-from points.refusals import TERMS_MISSING
+from points.refusals import TERMS_MISSING, TERMS_START_TOO_EARLY
 
 
 class HasAccounts(Protocol):
@@ -36,14 +36,22 @@ def write(
     holdback_days: int = 7,
 ) -> Terms:
     """Write a version; the one before ends where it starts. The four shares are parts of the rebate, the buffer takes
-    what is left of it. Versions are never changed: old sales keep theirs. The book looks up the merchant's accounts."""
+    what is left of it. Versions are never changed: old sales keep theirs. The book looks up the merchant's accounts.
+
+    Refuses: terms_start_too_early.
+    """
     arguments: list[Any] = [
         merchant.float_id, version, rate_bps, member_bps, fee_bps, centre_bps, promo_bps, spend_fee_bps,
         spend_share_bps, matures_days, holdback_days, valid_from, valid_to,
     ]  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE, arguments)
-        return Terms.objects.get(pk=cursor.fetchone()[0])
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE, arguments)
+            return Terms.objects.get(pk=cursor.fetchone()[0])
+    except Error as error:
+        if getattr(error.__cause__, "sqlstate", None) == "22023":
+            raise TERMS_START_TOO_EARLY() from error
+        raise
 
 
 _WRITE = """SELECT points_write_terms(%s::bigint, %s::integer, %s::integer, %s::integer, %s::integer, %s::integer,

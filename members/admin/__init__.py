@@ -20,9 +20,21 @@ from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, FrozenInline, now
 from alliance.calc import phone
 from alliance.models import User
+from alliance.refusals import declare
 from alliance.templatetags.lianhui import masked_email, masked_phone, thousands, yuan
 from members.models import ConsentRecord, Member
 from points.admin import links
+
+
+# Translators: 会员属于整个联盟，不属于某个大区。您可以看到所辖门店的销售和到店会员数；个别会员的问题请交总部处理
+OF_THE_ALLIANCE = declare(
+    "members_of_the_alliance",
+    403,
+    _(
+        "Members belong to the whole alliance and to no region. You see the sales of your outlets and how many members"
+        " they served; for one member's question ask headquarters."
+    ),
+)
 
 
 class ConsentInline(FrozenInline):
@@ -79,6 +91,12 @@ class MemberAdmin(FrozenAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("user", "wallet")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Say why, not only no, to whoever looks for members from a region or a shop's side."""
+        if not self.has_view_permission(request):
+            raise OF_THE_ALLIANCE()
+        return super().changelist_view(request, extra_context)
 
     def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
         """Find by the whole of a number, phone or e-mail: nobody leafs through people by a part of it."""

@@ -80,3 +80,18 @@ def test_the_emptiest_floats_of_ones_own_units() -> None:
     )
     funding.allot(bank_line=line, float_id=town.hotpot.merchant.float_id or 0, actor=SYSTEM, at=at)
     assert shown() == ["鲜果时光"]
+
+
+def test_members_served_are_counted_once_and_by_part() -> None:
+    town = Town()
+    unit = elsewhere(town.fruit.merchant, town.fruit.outlet)
+    lin, zhou, old = (members.member().wallet_id for _each in range(3))
+    for shop, wallet_id, ago in (
+        (town.hotpot, lin, 0), (town.hotpot, lin, 1), (town.fruit, lin, 2), (town.fruit, zhou, 3), (town.fruit, old, 31),
+    ):  # fmt: skip
+        shops.sale(shop, wallet_id, 1_000, now=shops.days_ago(ago) if ago else None)
+
+    def served(*paths: str) -> Any:
+        return metrics.registered()["customers_30_days"].compute(timezone.now(), Scope(paths)).value
+
+    assert (served(), served(unit.path), served(shops.centre().path)) == (2, 2, 1)
