@@ -25,7 +25,6 @@ from alliance.templatetags.lianhui import masked_email, masked_phone, thousands,
 from members.models import ConsentRecord, Member
 from points.admin import links
 
-
 # Translators: 会员属于整个联盟，不属于某个大区。您可以看到所辖门店的销售和到店会员数；个别会员的问题请交总部处理
 OF_THE_ALLIANCE = declare(
     "members_of_the_alliance",
