@@ -121,6 +121,12 @@ class Rule:
         """The stacking order: priority, then code; of two versions at once the newer one first."""
         return (self.priority, self.code, -self.version)
 
+    @property
+    def draws_on_all_credit(self) -> bool:
+        """Stamps and rewards for inviting reward purchases of the past too: they may draw on all of the credit that
+        the buyer has saved; every other gift of a sale lives on this sale's part alone (money.md, row 26)."""
+        return self.scope.stamp_every > 0 or self.effect.to == REFERRER
+
     def is_outside(self, merchant: int) -> bool:
         """Return whether somebody else than the merchant who sells pays: then G8 binds."""
         return self.payer.merchant != merchant or not self.payer.merchant

@@ -41,6 +41,7 @@ CREDIT_TENTHS = 8
 # Combinations of place, tier and hour remembered; a set that has more starts again.
 MOST_REMEMBERED = 65_536
 UNUSED = Used()
+NOTHING: Mapping[int, int] = {}
 Inputs = tuple[tuple[str, int | str], ...]
 
 
@@ -81,8 +82,8 @@ class _Plan:
 
     __slots__ = (
         "account", "bps", "categories", "every", "factors", "fixed", "group", "has_lines", "is_loss",
-        "is_multiplier", "is_stamp", "least", "limits", "merchant", "no_categories", "no_products", "products", "rule",
-        "to",
+        "is_multiplier", "is_saved", "is_stamp", "least", "limits", "merchant", "no_categories", "no_products",
+        "products", "rule", "to",
     )  # fmt: skip
 
     def __init__(self, rule: Rule) -> None:
@@ -91,6 +92,7 @@ class _Plan:
         self.account, self.merchant = rule.payer.account, rule.payer.merchant
         self.least = max(scope.basket_fen, 1)
         self.every, self.is_stamp = scope.stamp_every, scope.stamp_every > 0
+        self.is_saved = rule.draws_on_all_credit
         self.bps, self.is_multiplier = effect.bps, effect.kind == MULTIPLIER
         self.fixed = effect.points if effect.kind == FIXED else 0
         self.factors = {each.product: each for each in effect.factors} if effect.kind == FACTORS else None
@@ -162,7 +164,7 @@ class Prepared:
         self._turns = sorted(ends)
         self._known: dict[tuple[int | str | bool, ...], tuple[_Plan, ...]] = {}
 
-    def evaluate(self, receipt: Receipt, member: Member, card: Card, left: Mapping[int, int] | None = None) -> Answer:
+    def evaluate(self, receipt: Receipt, member: Member, card: Card, left: Mapping[int, int] = NOTHING) -> Answer:
         """Return what the receipt comes to, with one step of trace for the base and for every rule.
 
         left: points in the accounts that pay. An account of others that is not named has nothing; the merchant's own
@@ -176,7 +178,7 @@ class Prepared:
                 why[id(plan)] = missed
             else:
                 fitting.append(plan)
-        answer = _go(fitting, receipt, member, card, left or {}, steps)
+        answer = _go(fitting, receipt, member, card, left, steps)
         told = iter(steps)
         of_rules = (
             _missed(plan.rule, why[id(plan)], receipt, member) if id(plan) in why else next(told)
@@ -184,7 +186,7 @@ class Prepared:
         )
         return answer._replace(trace=(_base(answer, card), *of_rules))
 
-    def tally(self, receipt: Receipt, member: Member, card: Card, left: Mapping[int, int] | None = None) -> Answer:
+    def tally(self, receipt: Receipt, member: Member, card: Card, left: Mapping[int, int] = NOTHING) -> Answer:
         """Return the same as `evaluate`, without the trace."""
         at = receipt.at
         key = (
@@ -203,7 +205,7 @@ class Prepared:
                 self._known.clear()
             plans = tuple(plan for plan in self._plans if not misses(plan.rule, receipt, member))
             self._known[key] = plans
-        return _go(plans, receipt, member, card, left or {}, None)
+        return _go(plans, receipt, member, card, left, None)
 
 
 def _go(
@@ -299,8 +301,7 @@ def _limited(
     if funds is not None and amount > funds - bill.drawn.get(account, 0):
         amount, limit = max(funds - bill.drawn.get(account, 0), 0), "account"
     if is_outside and not plan.is_loss:
-        # A stamp rewards purchases of the past too, so it may draw on all of the credit; other gifts on this sale's.
-        room = bill.credit if plan.is_stamp else min(bill.room, bill.credit)
+        room = bill.credit if plan.is_saved else min(bill.room, bill.credit)
         if amount > room:
             amount, limit = max(room, 0), "credit"
     return amount, limit
@@ -312,7 +313,7 @@ def _take(plan: _Plan, amount: int, is_outside: bool, bill: _Bill) -> None:
     bill.drawn[plan.account] = bill.drawn.get(plan.account, 0) + amount
     if is_outside and not plan.is_loss:
         bill.credit -= amount
-        if not plan.is_stamp:
+        if not plan.is_saved:
             bill.room -= amount
 
 
