@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("alliance.web.urls")),
     path("", include("members.web.urls")),
     path("", include("merchants.web.urls")),
+    path("", include("points.web.urls")),
     path("api/v1/", include("merchants.api.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -3,8 +3,9 @@
 import json
 import sys
 from hashlib import sha256
+from pathlib import Path
 
-proof, reserve = (json.load(open(name, encoding="utf-8")) for name in sys.argv[1:3])
+proof, reserve = (json.loads(Path(name).read_text("utf-8")) for name in sys.argv[1:3])
 
 
 def number(value):

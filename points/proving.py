@@ -135,9 +135,10 @@ def kept_days() -> list[date]:
     return list(ProofBucket.objects.filter(bucket=0).order_by("-taken_on").values_list("taken_on", flat=True))
 
 
-def links(limit: int) -> list[tuple[Proof, str]]:
-    """Return the newest proofs, newest first, each with the chain of the one before it."""
-    rows = list(Proof.objects.order_by("-taken_on")[: limit + 1])
+def links(limit: int, until: date | None = None) -> list[tuple[Proof, str]]:
+    """Return the newest proofs (up to a day), newest first, each with the chain of the one before it."""
+    found = Proof.objects.filter(taken_on__lte=until) if until else Proof.objects.all()
+    rows = list(found.order_by("-taken_on")[: limit + 1])
     before = [bytes(row.chain).hex() for row in rows[1:]] + [merkle.START.hex()]
     return list(zip(rows, before, strict=False))[:limit]
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from members.web import code, home, joining, me, places, texts, wallet
+from members.web import code, home, joining, me, places, proof, texts, wallet
 
 _JOINING = [
     path("join/", joining.join, name="join"),
@@ -15,6 +15,9 @@ _WALLET = [
     path("wallet/lots/", wallet.lots, name="lots"),
     path("wallet/years/", wallet.year, name="wallet_this_year"),
     path("wallet/years/<int:year>/", wallet.year, name="wallet_year"),
+    path("wallet/proof/", proof.proof, name="wallet_proof"),
+    path("wallet/proof/<str:on>/", proof.proof, name="wallet_proof_day"),
+    path("wallet/proof/<str:on>/proof.json", proof.proof_json, name="wallet_proof_json"),
 ]
 
 _ME = [
