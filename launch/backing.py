@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from launch import postgres
+from launch import postgres, traces
 from launch.home import State
 from launch.postgres import Cluster
 from launch.valkey import Broker
@@ -56,19 +56,19 @@ def started(state: State, epoch: int = 0) -> Iterator[Environment]:
 @contextlib.contextmanager
 def borrowed_or_started(state: State) -> Iterator[Environment]:
     """Use the services of the Lianhui that runs on this state, or start them for as long as the command takes."""
-    state.prepare()
-    while not state.try_lock():
-        urls = (state.running() or {}).get("urls")
-        if urls:
-            with state.guest():
-                yield {**base_environment(state), **urls}
-            return
-    try:
+    with traces.none_when_refused(state):
+        state.prepare()
+        while not state.try_lock():
+            traces.refuse_half_restored(state)
+            urls = (state.running() or {}).get("urls")
+            if urls:
+                with state.guest():
+                    yield {**base_environment(state), **urls}
+                return
+        traces.refuse_half_restored(state)
         with started(state) as env:
             yield env
             state.wait_for_guests()
-    finally:
-        state.unlock()
 
 
 @contextlib.contextmanager

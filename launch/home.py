@@ -2,6 +2,7 @@
 
 lock          held (flock) by the process that runs the services
 run.json      who that is: pid, address, URLs of database and broker, marks of the children
+restoring     while a restore is under way (see traces.py)
 secrets.json  made once, mode 600: SECRET_KEY, HANDLE_KEY
 postgres/     the cluster (owned by the user that PostgreSQL runs as)
 sockets/      folders of mode 700 for the sockets; elsewhere if the path is too long for a socket
@@ -65,12 +66,17 @@ class State:
 
     def try_lock(self) -> bool:
         """Become the one that runs the services of this state."""
-        handle = (self.path / "lock").open("a")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.close()
-            return False
+        while True:
+            handle = (self.path / "lock").open("a")
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                handle.close()
+                return False
+            if _is_at(handle.fileno(), self.path / "lock"):
+                break
+            handle.close()  # whoever held it was refused and left nothing behind
+            self.prepare()
         self._lock_handle = handle
         self._outlast_predecessor()
         self.tell(pid=os.getpid())
@@ -84,6 +90,10 @@ class State:
             address = other.get("address")
             where = f" · {address}" if address else ""
             raise Refused("state_busy", state=self.path, where=where, pid=other.get("pid", "?"))
+
+    @property
+    def is_locked(self) -> bool:
+        return self._lock_handle is not None
 
     def unlock(self) -> None:
         if self._lock_handle is not None:
@@ -158,7 +168,7 @@ class State:
         """Return a folder, existing and closed to others, whose path is short enough for a socket in it."""
         base = self.path / "sockets"
         if len(os.fsencode(self.path)) + len(LONGEST_SOCKET) > SOCKET_LIMIT:
-            base = _short_folder() / f"lianhui-{_digest(str(self.path))}"
+            base = short_sockets(self.path)
             base.mkdir(exist_ok=True)
             if base.is_symlink() or base.stat().st_uid != os.geteuid():
                 raise Refused("socket_folder_taken", folder=base)
@@ -171,10 +181,22 @@ class State:
 
     def remove(self) -> None:
         """Remove the folder and its sockets, wherever they are."""
-        base = _short_folder() / f"lianhui-{_digest(str(self.path))}"
+        base = short_sockets(self.path)
         if base.exists() and not base.is_symlink() and base.stat().st_uid == os.geteuid():
             shutil.rmtree(base)
         shutil.rmtree(self.path)
+
+
+def short_sockets(path: Path) -> Path:
+    """Return where the sockets of a state lie whose own path is too long for them."""
+    return _short_folder() / f"lianhui-{_digest(str(path))}"
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
 
 
 def _default() -> Path:

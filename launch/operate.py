@@ -1,6 +1,7 @@
 """What operators do: backup, restore, upgrade, doctor, reset, bench, and Django's commands on a running state."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from launch import backing, django, packages, postgres
+from launch import backing, django, packages, postgres, traces
 from launch.home import State
 from launch.packages import ROOT
 from launch.say import Refused, step
@@ -130,46 +131,60 @@ def restore(words: list[str]) -> int:
         raise Refused("file_missing", file=source)
     packages.ensure(packages.SERVE_LOCK)
     state = State.chosen()
+    found = traces.look(state)
     state.prepare()
     state.lock()
     unpacked = state.path / "restore.tmp"
     try:
+        found = traces.clear_half_restored(state) or found
         if not backing.given() and not backing.is_new(state):
             raise Refused("state_not_empty", state=state.path)
-        highest = _unpack(source, unpacked)
-        _take_over(unpacked, state)
-        with backing.started(state, epoch=(highest >> 32) + 1) as env:
-            if _transaction_id(env) <= highest:
-                raise Refused("transaction_ids_behind", epoch=(highest >> 32) + 1)
-            _fill(env, unpacked / DUMP)
-            django.bring_up_to_date(env)
-            return django.run(env, "verify") if django.has("verify") else 0
-    except Refused as refused:
-        if refused.code == "restore_failed" and not backing.given():
-            # Half a database is worse than none, and there was none before.
-            shutil.rmtree(state.path / "postgres", ignore_errors=True)
-        raise
+        state.prepare()
+        with traces.restoring(state, found):
+            highest = _unpack(source, unpacked, state)
+            _take_over(unpacked, state)
+            with backing.started(state, epoch=(highest >> 32) + 1) as env:
+                if _transaction_id(env) <= highest:
+                    raise Refused("transaction_ids_behind", epoch=(highest >> 32) + 1)
+                _fill(env, unpacked / DUMP)
+                if backing.given():  # filled at once or not at all, and not ours to clear
+                    traces.restored(state)
+                django.bring_up_to_date(env)
+                traces.restored(state)
+                return django.run(env, "verify") if django.has("verify") else 0
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
         state.unlock()
 
 
-def _unpack(source: Path, folder: Path) -> int:
-    """Unpack, compare every file with its checksum, return the highest transaction id; nothing is touched yet."""
+def _unpack(source: Path, folder: Path, state: State) -> int:
+    """Unpack, compare every file with its checksum, return the highest transaction id."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:
         with tarfile.open(source) as archive:
             archive.extractall(folder, filter="data")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Refused("state_unwritable", state=state.path, reason=error.strerror) from None
+    except tarfile.TarError:
+        pass  # the checksums tell what is missing
+    try:
         manifest = json.loads((folder / MANIFEST).read_text())
         wanted: dict[str, str] = manifest["sha256"]
         highest = int(manifest["transaction_id"])
-        damaged = next((name for name, sum_ in wanted.items() if _sha256(folder / name) != sum_), None)
-    except (tarfile.TarError, OSError, ValueError, KeyError) as error:
-        raise Refused("backup_damaged", file=source, reason=str(error)) from None
-    if damaged or DUMP not in wanted:
-        raise Refused("backup_damaged", file=source, reason=damaged or DUMP)
+    except (OSError, ValueError, KeyError, TypeError):
+        damaged: str | None = MANIFEST
+    else:
+        names = [*dict.fromkeys((DUMP, SECRETS, *wanted))]
+        damaged = next((name for name in names if not _is_whole(folder / name, wanted.get(name))), None)
+    if damaged:
+        raise Refused("backup_damaged", file=source, size=f"{source.stat().st_size:,}", part=damaged)
     return highest
+
+
+def _is_whole(path: Path, sum_: str | None) -> bool:
+    return path.is_file() and _sha256(path) == sum_
 
 
 def _take_over(unpacked: Path, state: State) -> None:
@@ -188,6 +203,7 @@ def _fill(env: Mapping[str, str], dump: Path) -> None:
         "--no-privileges",
         "--no-comments",
         "--exit-on-error",
+        "--single-transaction",
         f"--dbname={_owner_url(env)}",
         str(dump),
     ]
@@ -199,16 +215,15 @@ def upgrade(words: list[str]) -> int:
     """After new code: packages, a backup, migrations, rights, verify. Nothing may run on the state meanwhile."""
     packages.ensure(packages.SERVE_LOCK)
     state = State.chosen()
-    state.prepare()
-    state.lock()
-    try:
+    with traces.none_when_refused(state):
+        state.prepare()
+        state.lock()
+        traces.refuse_half_restored(state)
         with backing.started(state) as env:
             write_backup(state, env, state.path / "backups" / time.strftime("before-upgrade-%Y%m%d-%H%M%S.tar"))
             with django.collecting_static(state, env):
                 django.bring_up_to_date(env)
             return django.run(env, "verify") if django.has("verify") else 0
-    finally:
-        state.unlock()
 
 
 def reset(words: list[str]) -> int:

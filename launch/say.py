@@ -136,8 +136,8 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "backup_failed": (1, "The backup failed (see above); {file} was removed.", "备份失败（见上），{file} 已删除。"),
     "backup_damaged": (
         1,
-        "{file} is not a whole backup ({reason}). Nothing was restored.",
-        "{file} 不是完整的备份（{reason}）。没有恢复任何数据。",
+        "{file} ({size} bytes) is not a whole backup: {part} is missing or damaged. Nothing was restored.",
+        "{file}（{size} 字节）不是完整的备份：{part} 缺失或损坏。没有恢复任何数据。",
     ),
     "transaction_ids_behind": (
         2,
@@ -151,7 +151,18 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
         "`./run` ended with status {status} before it was ready (see above).",
         "`./run` 未就绪即退出，状态 {status}（见上）。",
     ),
-    "restore_failed": (1, "The restore failed (see above).", "恢复失败（见上）。"),
+    "restore_failed": (
+        1,
+        "The restore failed (see above); nothing of it is left.",
+        "恢复失败（见上），没有留下任何数据。",
+    ),
+    "restore_unfinished": (
+        2,
+        "A restore into {state} is under way or was interrupted, so its database is not whole. Wait for it, "
+        "or run `./run restore FILE` again, which clears the rest away; `./run reset --yes` removes everything.",
+        "数据目录 {state} 的恢复正在进行或已中断，数据库不完整。请等它完成，"
+        "或重新执行 `./run restore 文件`（会先清除残留）；`./run reset --yes` 则删除全部数据。",
+    ),
     "not_confirmed": (
         2,
         "Nothing was removed. `./run reset --yes` removes {state} with everything in it.",

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from launch import backing, django, packages, process
+from launch import backing, django, packages, process, traces
 from launch.home import State
 from launch.packages import ROOT
 from launch.process import Child
@@ -23,32 +23,36 @@ def serve(words: list[str]) -> int:
     if words:
         raise Refused("command_unknown", command=" ".join(words))
     state = State.chosen()
-    state.prepare()
-    state.lock()
     children: list[Child] = []
     try:
-        with listening_socket() as listener:
-            address = f"http://{HOST}:{listener.getsockname()[1]}"
-            state.tell(address=address)
-            packages.ensure(packages.SERVE_LOCK)
-            with backing.started(state) as env:
-                try:
-                    prepare(state, env)
-                    start_web(state, env, listener, children)
-                    wait_until_answered(address, children[0])
-                    start_tasks(state, env, children)
-                    announce(address, env)
-                    watch(state, children)
-                finally:
-                    if children:
-                        step("Stopping …", "正在停止 …")
-                    for child in children:
-                        child.stop()
+        with traces.none_when_refused(state):
+            state.prepare()
+            state.lock()
+            traces.refuse_half_restored(state)
+            with listening_socket() as listener:
+                address = f"http://{HOST}:{listener.getsockname()[1]}"
+                state.tell(address=address)
+                packages.ensure(packages.SERVE_LOCK)
+                with backing.started(state) as env:
+                    _serve(state, env, address, listener, children)
     except KeyboardInterrupt:
         return 0
-    finally:
-        state.unlock()
     return 0
+
+
+def _serve(state: State, env: Mapping[str, str], address: str, listener: socket.socket, children: list[Child]) -> None:
+    try:
+        prepare(state, env)
+        start_web(state, env, listener, children)
+        wait_until_answered(address, children[0])
+        start_tasks(state, env, children)
+        announce(address, env)
+        watch(state, children)
+    finally:
+        if children:
+            step("Stopping …", "正在停止 …")
+        for child in children:
+            child.stop()
 
 
 def prepare(state: State, env: Mapping[str, str]) -> None:

@@ -5,18 +5,20 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import tomllib
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from launch import home, operate, packages, postgres, process, say, serve, testing
+from launch import home, operate, packages, postgres, process, say, serve, testing, traces
 from launch.home import State
 from launch.postgres import Cluster
 
@@ -143,6 +145,39 @@ def test_a_busy_port_is_refused_before_anything_is_started(state: State) -> None
     assert f"[port_busy] Port {port} is in use." in said.stderr
     assert not (state.path / "postgres").exists()
     assert not (state.path / "run.json").exists()
+    assert (state.path / "logs").exists()  # it was there before
+
+
+@pytest.mark.parametrize("words", [(), ("verify",), ("restore", __file__)])
+def test_a_refused_command_leaves_nothing_that_was_not_there_before(tmp_path: Path, words: tuple[str, ...]) -> None:
+    env = {"LIANHUI_STATE": str(tmp_path / "new" / "state"), "DATABASE_URL": "", "REDIS_URL": ""}
+    env |= {"PORT": "0"} if not words else {"PG_BIN": str(tmp_path)}
+    said = run(*words, **env)
+    codes = {(): "port_invalid", ("verify",): "database_binaries_missing"}
+    assert f"[{codes.get(words, 'backup_damaged')}]" in said.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as somebody else")
+def test_a_state_that_the_database_cannot_reach_leaves_nothing(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    said = run(LIANHUI_STATE=str(closed / "new" / "state"), DATABASE_URL="", REDIS_URL="")
+    assert "[state_unreachable]" in said.stderr
+    assert list(closed.iterdir()) == []
+
+
+def test_who_locks_a_state_that_was_left_meanwhile_locks_the_new_one(state: State) -> None:
+    found = traces.look(state)
+    first = State(state.path)
+    first.lock()
+    traces.leave(first, traces.Found([], "", True))
+    assert list(state.path.iterdir()) == []
+    first.unlock()
+    state.lock()
+    assert not State(state.path).try_lock()
+    state.unlock()
+    assert found.made_from == ""
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "８０００", "http"])
@@ -259,9 +294,9 @@ def test_a_cluster_has_two_roles_and_starts_in_the_epoch_that_a_restore_asks_for
 # --- backups -----------------------------------------------------------------------------------
 
 
-def make_backup(folder: Path, **changed: bytes) -> Path:
+def make_backup(folder: Path, dump: bytes = b"PGDMP...", **changed: bytes) -> Path:
     """Write a backup by hand; `changed` replaces contents after the checksums were taken."""
-    contents = {operate.DUMP: b"PGDMP...", operate.SECRETS: b'{"SECRET_KEY": "s", "HANDLE_KEY": "h"}'}
+    contents = {operate.DUMP: dump, operate.SECRETS: b'{"SECRET_KEY": "s", "HANDLE_KEY": "h"}'}
     sums = {}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
@@ -275,16 +310,26 @@ def make_backup(folder: Path, **changed: bytes) -> Path:
     return folder / "backup"
 
 
-@pytest.mark.parametrize("damage", ["changed", "cut", "not a backup"])
+@pytest.mark.parametrize("damage", ["changed", "cut", "not a backup", "empty"])
 def test_a_damaged_backup_is_refused_before_anything_is_made(state: State, tmp_path: Path, damage: str) -> None:
     whole = make_backup(tmp_path, **({"database_dump": b"PGDMP..x"} if damage == "changed" else {}))
     if damage == "cut":
         whole.write_bytes(whole.read_bytes()[:2000])
     if damage == "not a backup":
         whole.write_text("hello")
+    if damage == "empty":
+        whole.write_text("")
     said = run("restore", str(whole), LIANHUI_STATE=str(state.path), DATABASE_URL="")
     assert said.returncode == 1
-    assert "[backup_damaged]" in said.stderr
+    part = operate.DUMP if damage in ("changed", "cut") else operate.MANIFEST
+    english, chinese = said.stderr.strip().splitlines()
+    size = f"{whole.stat().st_size:,}"
+    assert english == (
+        f"[backup_damaged] {whole} ({size} bytes) is not a whole backup: {part} is missing or damaged. "
+        "Nothing was restored."
+    )
+    assert chinese == f"[backup_damaged] {whole}（{size} 字节）不是完整的备份：{part} 缺失或损坏。没有恢复任何数据。"
+    assert not (state.path / traces.RESTORING).exists()
     assert not (state.path / "postgres").exists()
     assert not (state.path / "secrets.json").exists()
     assert not (state.path / "restore.tmp").exists()
@@ -304,6 +349,69 @@ def test_a_restore_into_a_state_with_data_is_refused(state: State, tmp_path: Pat
     said = run("restore", str(make_backup(tmp_path)), LIANHUI_STATE=str(state.path), DATABASE_URL="")
     assert said.returncode == 2
     assert "[state_not_empty]" in said.stderr
+
+
+@pytest.fixture
+def endless_backup(tmp_path: Path) -> Path:
+    """A backup whose database takes a minute to restore: a check of each row sleeps."""
+    folder = Path(tempfile.mkdtemp(prefix="lianhui-cluster-"))
+    state = State(folder)
+    state.prepare()
+    log = state.logs / "postgres.log"
+    cluster = Cluster(folder / "postgres", state.socket_folder("postgres"), log, postgres.THROW_AWAY)
+    body = "LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep({}); RETURN true; END'"
+    try:
+        cluster.start()
+        with psycopg.connect(cluster.url(postgres.OWNER)) as owner:
+            owner.execute(f"CREATE FUNCTION slow() RETURNS boolean {body.format(0)}")
+            owner.execute("CREATE TABLE thing (id bigint PRIMARY KEY, CHECK (public.slow()))")
+            owner.execute("INSERT INTO thing VALUES (1)")
+            owner.execute(f"CREATE OR REPLACE FUNCTION slow() RETURNS boolean {body.format(60)}")
+        dump = ["--format=custom", "--no-owner", "--no-privileges", cluster.url(postgres.OWNER)]
+        done = subprocess.run([postgres.binaries() / "pg_dump", *dump], stdout=subprocess.PIPE, check=True)
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder)
+    return make_backup(tmp_path, dump=done.stdout)
+
+
+def start_restore(backup: Path, state: Path) -> "subprocess.Popen[str]":
+    """Start a restore and come back when pg_restore is at work."""
+    env = {**os.environ, "LIANHUI_STATE": str(state), "DATABASE_URL": "", "DATABASE_OWNER_URL": "", "REDIS_URL": ""}
+    command = [sys.executable, str(ROOT / "run"), "restore", str(backup)]
+    begun = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**env, "LC_ALL": "C.UTF-8"})
+    assert begun.stderr is not None
+    said = []
+    for line in begun.stderr:
+        said.append(line)
+        if "Restoring the database" in line:
+            time.sleep(1)
+            return begun
+    raise AssertionError("".join(said))
+
+
+@pytest.mark.slow
+def test_an_interrupted_restore_is_never_served(endless_backup: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="lianhui-restore-"))
+    folder.chmod(0o711)
+    path = folder / "new" / "state"
+    here = {"LIANHUI_STATE": str(path), "DATABASE_URL": "", "DATABASE_OWNER_URL": "", "REDIS_URL": "", "PORT": ""}
+    try:
+        killed = start_restore(endless_backup, path)
+        while_it_runs = run("verify", **here)
+        assert "[restore_unfinished]" in while_it_runs.stderr
+        killed.kill()
+        killed.wait()
+        for words in ((), ("verify",), ("manage", "check"), ("upgrade",), ("backup", str(folder / "copy"))):
+            said = run(*words, **here)
+            assert (said.returncode, said.stderr[:20]) == (2, "[restore_unfinished]"), (words, said.stderr)
+        assert (path / "postgres").exists()  # nobody but the next restore touches it
+        again = start_restore(endless_backup, path)
+        again.send_signal(signal.SIGINT)
+        assert again.wait(60) == 130
+        assert list(folder.iterdir()) == []  # neither the killed restore nor this one left anything
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_reset_asks_to_be_told_twice(state: State) -> None:
