@@ -1,7 +1,7 @@
 """What a command that comes to nothing takes away again, and the mark of a restore that is not whole yet.
 
-The file `restoring` is written before a restore puts anything into a state and removed when the database is whole. While
-it stands, nothing but `./run restore` (which clears away what a killed one left) and `./run reset` touches the state.
+The file `restoring` is written before a restore puts anything into a state and removed when the database is whole.
+While it stands, nothing but `./run restore` (which clears away what a killed one left) and `./run reset` touches it.
 """
 
 import contextlib
@@ -63,12 +63,15 @@ def none_when_refused(state: State) -> Iterator[None]:
     try:
         yield
     except Refused as refused:
-        is_made = "postgres" not in found.names and (state.path / "postgres").exists()
-        if refused.status == 2 and state.is_locked and not is_made and not is_restoring(state):
+        if refused.status == 2 and state.is_locked and not is_restoring(state) and not _is_made(state, found):
             leave(state, found)
         raise
     finally:
         state.unlock()
+
+
+def _is_made(state: State, found: Found) -> bool:
+    return "postgres" not in found.names and (state.path / "postgres").exists()
 
 
 # --- restores ----------------------------------------------------------------------------------
