@@ -19,6 +19,8 @@ HELP = """\
                              build or enlarge the synthetic town
 ./run replay complete-journey [--households N] [--from D] [--to D] [--keep-dates] [--abandon]
                              feed a real grocery year through the till feed; resumable
+./run feed FILE --store CODE [--articles FILE] [--catalogue NAME] [--list FILE] [--abandon]
+                             book a till's file, whole or not at all; resumable, refused lines in FILE.refused.csv
 ./run verify                 check every law of the book and every cached figure
 ./run bench NAME [--quick] [--json FILE]
                              measure, on a durable database of its own
@@ -80,6 +82,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "lock": _lock,
     "town": operate.town,
     "replay": operate.replay,
+    "feed": operate.feed,
     "verify": operate.verify,
     "bench": operate.bench,
     "backup": operate.backup,

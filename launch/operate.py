@@ -44,6 +44,13 @@ def replay(words: list[str]) -> int:
     return _on_current_schema(["replay", *words])
 
 
+def feed(words: list[str]) -> int:
+    """Book a till's file, as the application: a till may do no more."""
+    if not words:
+        raise Refused("words_missing", usage="./run feed FILE --store CODE")
+    return manage(["feed", *words])
+
+
 def verify(words: list[str]) -> int:
     """Check every law of the book."""
     return manage(["verify", *words])

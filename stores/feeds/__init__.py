@@ -4,7 +4,8 @@ A feed is checked whole before anything of it is booked (`refusals`), single lin
 (`stores.calc.baskets`), and a run that is killed goes on where it stood, unless somebody lets it go (`abandon`).
 """
 
-from stores.feeds.filing import take_file
+from stores.feeds.articles import take_articles
+from stores.feeds.filing import scope_of, take_file
 from stores.feeds.lanes import Summary, abandon, begin, finish, refused_by_reason, summary
 from stores.feeds.taking import Taken, Till, take, tills
 
@@ -16,8 +17,10 @@ __all__ = [
     "begin",
     "finish",
     "refused_by_reason",
+    "scope_of",
     "summary",
     "take",
+    "take_articles",
     "take_file",
     "tills",
 ]

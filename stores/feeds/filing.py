@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 from alliance.actors import Actor
@@ -20,21 +20,35 @@ from stores.models import Feed, FeedRun, Product, Store
 BATCH = 500
 
 
-def take_file(*, feed: Feed, path: Path, catalogue: str, actor: Actor, at: datetime) -> Summary:
+def take_file(
+    *,
+    feed: Feed,
+    path: Path,
+    catalogue: str,
+    actor: Actor,
+    at: datetime,
+    store: str | None = None,
+    told: Callable[[int, int], None] | None = None,
+) -> Summary:
     """Book a store's till file, once: the same file again changes nothing and gives the same figures.
 
+    store: the only one that the file may name. told: hears after each batch how many baskets of how many are settled.
     Refuses, with nothing booked: feed_columns_wrong, feed_cut, feed_order_wrong, feed_value_unreadable,
     feed_text_too_long, feed_quantity_too_large, feed_basket_too_large, feed_store_unknown (also for a store whose
-    merchant is not live), feed_terms_missing, feed_time_ahead, feed_busy. What only the book can know is listed.
+    merchant is not live), feed_store_other, feed_terms_missing, feed_time_ahead, feed_busy. What only the book can
+    know is listed.
     """
     baskets = files.read(path)
     if baskets and baskets[-1].at > at:
         raise refusals.TIME_AHEAD(at=baskets[-1].at.isoformat())
+    others = sorted({basket.store for basket in baskets} - {store}) if store else []
+    if others:
+        raise refusals.STORE_OTHER(file=path.name, store=store, others=", ".join(others[:5]))
     tills = _tills({basket.store for basket in baskets})
     for basket in baskets:
         if tills[basket.store].terms_at(basket.at) is None:
             raise refusals.TERMS_MISSING(row=basket.lines[0].row, store=basket.store)
-    scope = {"file": sha256(path.read_bytes()).hexdigest()}
+    scope = scope_of(path)
     done = FeedRun.objects.filter(feed=feed, scope=scope, state=FeedRun.State.DONE).first()
     if done is not None:
         return lanes.summary(done)
@@ -54,7 +68,15 @@ def take_file(*, feed: Feed, path: Path, catalogue: str, actor: Actor, at: datet
             actor=actor,
             lane=lane,
         )
+        if told:
+            told(len(baskets) - len(left) + min(start + BATCH, len(left)), len(baskets))
     return lanes.finish(run=run, actor=actor, at=at)
+
+
+def scope_of(path: Path) -> dict[str, str]:
+    """Return what a run of this file has as its scope: its content, not its name."""
+    with path.open("rb") as file:
+        return {"file": file_digest(file, "sha256").hexdigest()}
 
 
 def _tills(codes: set[str]) -> dict[str, taking.Till]:

@@ -97,3 +97,33 @@ TIME_AHEAD = declare(
     # Translators: 文件里有 %(at)s 的小票，还没到那个时间。什么都没有入账，请校准收银机时钟。
     _("The file has a basket of %(at)s, which has not come yet. Nothing was booked; set the till's clock."),
 )
+STORE_OTHER = declare(
+    "feed_store_other",
+    422,
+    # Translators: 文件 %(file)s 里有其他门店的小票：%(others)s，不只是 %(store)s。什么都没有入账，请核对门店后重送。
+    _("The file %(file)s has baskets of %(others)s, not of %(store)s alone. Nothing was booked; check the store."),
+)
+CATALOGUE_EMPTY = declare(
+    "feed_catalogue_empty",
+    422,
+    # Translators: 商品目录 %(catalogue)s 里没有商品。什么都没有入账；请用 --articles 导入，或换一个目录：%(known)s。
+    _(
+        "The catalogue %(catalogue)s has no articles. Nothing was booked; bring them with --articles FILE, or name "
+        "another catalogue (there are: %(known)s)."
+    ),
+)
+FILE_UNREADABLE = declare(
+    "feed_file_unreadable",
+    422,
+    # Translators: 无法读取文件 %(file)s（%(reason)s）。什么都没有入账，请核对路径。
+    _("The file %(file)s cannot be read (%(reason)s). Nothing was booked; check its path."),
+)
+LIST_UNWRITABLE = declare(
+    "feed_list_unwritable",
+    422,
+    # Translators: 被拒行清单无法写入 %(file)s（%(reason)s）。请用 --list 换一个位置再执行一次，不会重复入账。
+    _(
+        "The list of refused lines cannot be written to %(file)s (%(reason)s). Name another place with --list and run "
+        "the command again; nothing is booked twice."
+    ),
+)
