@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance import metrics, panels
 from alliance.calc.money import yuan
+from alliance.calc.worktime import shanghai_day
 from alliance.metrics import Scope, Value
-from points import totals
-from points.models import BankLine
+from points import proving, totals
+from points.models import BankLine, Proof
 
 
 @metrics.metric(
@@ -52,10 +53,13 @@ def points_outstanding(at: datetime, scope: Scope) -> Value:
     "coverage",
     # Translators: 兑付保障率
     name=_("Coverage"),
-    definition=_("Money in custody divided by all points and all floats. Below 100% it would not be honest."),
-    formula="custody / (points in wallets + floats)",
+    definition=_(
+        "Money in custody divided by everything that is owed to others: points, floats, proceeds, rests, service "
+        "centres, budgets, suspense. Below 100% it would not be honest. What is above belongs to the operator."
+    ),
+    formula="custody / (points in wallets + all accounts but fee, buffer and breakage)",
     numerator="money in custody",
-    denominator="points in wallets + floats",
+    denominator="points in wallets + all accounts of others",
     window="now",
     unit="ratio",
     url="admin:points_account_changelist",
@@ -63,8 +67,26 @@ def points_outstanding(at: datetime, scope: Scope) -> Value:
 )
 def coverage(at: datetime, scope: Scope) -> Value:
     found = totals.now()
-    owed = found.floats + found.wallets
+    # Custody stands for everybody; what is not the operator's own is owed.
+    owed = found.custody - sum(found.by_kind[kind] for kind in proving.OWN)
     return Value(found.custody / owed if owed else None, numerator=found.custody, denominator=owed)
+
+
+@metrics.metric(
+    "proof_age",
+    # Translators: 储备证明的天数
+    name=_("Age of the proof"),
+    definition=_("Days since the last proof of reserves was published. More than one: last night's is missing."),
+    formula="today - day of the newest proof",
+    numerator="days",
+    window="now",
+    unit="days",
+    url="admin:points_proof_changelist",
+    is_alliance_wide=True,
+)
+def proof_age(at: datetime, scope: Scope) -> Value:
+    newest = Proof.objects.order_by("-taken_on").values_list("taken_on", flat=True).first()
+    return Value((shanghai_day(at) - newest).days if newest else None)
 
 
 @panels.panel(

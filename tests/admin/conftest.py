@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.core.cache import cache
@@ -13,7 +13,7 @@ from alliance.models import City, Trade
 from members.models import Member
 from merchants import agreements, keys, onboarding, topups
 from merchants.models import Merchant, Outlet, Staff
-from points import funding, partitions
+from points import funding, partitions, proving
 from stores.models import Feed, FeedRefusal, FeedRun, Product, Store
 from tests.factories import members, merchants, shops, staff
 from tests.factories.shops import Shop
@@ -108,6 +108,7 @@ class World:
         feed = Feed.objects.create(code="tills", title="收银", created_at=at)
         run = FeedRun.objects.create(feed=feed, baskets_expected=10, started_at=at)
         FeedRefusal.objects.create(feed=feed, run=run, row=1, basket="1", reason="product_unknown")
+        proving.prove(at=at - timedelta(days=10))
         Product.objects.create(catalogue="cj", code="1", name="洗洁精", department="日化")
 
     def outlets(self) -> list[Outlet]:

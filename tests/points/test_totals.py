@@ -133,4 +133,4 @@ def test_the_figures_read_no_wallet(django_assert_max_num_queries: Any) -> None:
         cover = figures.coverage(timezone.now(), Scope())
     assert not [query for query in seen.captured_queries if "points_wallet" in query["sql"]]
     assert (held.value, floats.value) == (500, 100_000 - 800)
-    assert (cover.numerator, cover.denominator) == (100_000, 99_700)
+    assert (cover.numerator, cover.denominator) == (100_000, 100_000)

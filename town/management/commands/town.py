@@ -5,8 +5,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from alliance.refusals import Refused
+from points import proving
 from town.building import build
 from town.founding import SEED
 from town.screen import Screen, as_owner, without_waiting
@@ -27,9 +29,15 @@ class Command(BaseCommand):
         started = time.monotonic()
         try:
             done = build(words["scale"], words["seed"], screen.say, screen.live)
+            # Balances of the past are gone: the first proof of a town is of the moment when it is ready.
+            if proof := proving.prove(at=timezone.now()):
+                screen.say(f"Proved that {proof.custody_fen:,} fen stand behind {proof.total_points:,} points.")
         except Refused as refused:
             screen.end()
             raise CommandError(f"{refused.code}: {refused.text()}") from None
+        except proving.ProofDiffers as error:
+            screen.end()
+            raise CommandError(f"The book does not add up: {error}. Run ./run verify.") from None
         except KeyboardInterrupt:
             screen.end()
             again = f"./run town --scale {words['scale']}"
