@@ -94,7 +94,7 @@ class PostAdmin(ScopedAdmin):
     list_display = ("user", "shown_role", "unit", "starts_on", "ends_on")
     list_select_related = ("user", "unit")
     list_filter = ("role", ("unit", ScopedRelatedFilter))
-    search_fields = ("user__name", "user__email", "unit__name")
+    search_fields = ("user__name", "=user__email", "unit__name")
     ordering = ("-starts_on", "pk")
     fields = ("user", "unit", "role", "starts_on")
     autocomplete_fields = ("user", "unit")

@@ -15,12 +15,14 @@ the diary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from django import forms
 from django.contrib.admin.filters import RelatedFieldListFilter
+from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
@@ -39,6 +41,9 @@ from alliance.refusals import Refused
 
 SCOPES = ("units", "headquarters", "everybody")
 LONGEST_LIST = 2_000
+# What a list filter, Django's or Unfold's, writes behind the name of its field; a relation's has its key in between.
+FILTER_ENDINGS = ("", "__exact", "__in", "__isnull", "__isempty", "__gte", "__lt", "_from", "_to")
+FILTER_ENDINGS += ("_from_0", "_from_1", "_to_0", "_to_1")
 
 
 class CappedPaginator(Paginator):
@@ -188,6 +193,35 @@ class ScopedAdmin(Permissions, ModelAdmin):
         rows: models.QuerySet[Any] = self.get_search_results(request, self.get_queryset(request), words)[0]
         return rows
 
+    # --- what a list may be asked ---
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Take the parameters of the list's own filters and no other.
+
+        Django takes every local field with every comparison, and so tells by the length of the list, character by
+        character, what the page masks or does not show at all.
+        """
+        filters = self.get_list_filter(request) if request is not None else self.list_filter
+        taken = {name for each in filters for name in self._parameters_of(each)}
+        if self.date_hierarchy:
+            taken |= {f"{self.date_hierarchy}__{part}" for part in ("year", "month", "day")}
+        return lookup in taken
+
+    def _parameters_of(self, filtered: Any) -> Iterator[str]:
+        if isinstance(filtered, type):
+            yield filtered.parameter_name  # type: ignore[attr-defined]
+            return
+        field = filtered[0] if isinstance(filtered, (tuple, list)) else filtered
+        name = field.name if isinstance(field, models.Field) else field
+        yield from (f"{name}{ending}" for ending in FILTER_ENDINGS)
+        last = get_fields_from_path(self.model, name)[-1]
+        if last.is_relation:
+            yield f"{name}__{last.target_field.name}__exact"
+
+    def _is_asked_for_more(self, request: HttpRequest) -> bool:
+        given = request.GET.keys() - {*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG}
+        return any(not self.lookup_allowed(name, None, request) for name in given)
+
     # --- every write is a verb ---
 
     def perform(self, request: HttpRequest, row: Any, data: dict[str, Any], change: bool) -> Any:
@@ -252,6 +286,9 @@ class ScopedAdmin(Permissions, ModelAdmin):
     # --- a list is found as it was left ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if self._is_asked_for_more(request):
+            # Before it is remembered; Django would answer 400 to it, and the same again on every way back to the list.
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
         return leaving.back(request, self.opts.label_lower) or super().changelist_view(request, extra_context)
 
     def waiting(self, request: HttpRequest) -> int:

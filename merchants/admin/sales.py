@@ -26,7 +26,6 @@ class SaleAdmin(NewestAdmin):
 
     scope = "everybody"
     view_permission = "merchant.view"
-    narrowing = ("q", "day", "outlet_id", "wallet_id")
     list_display = (
         "shown_number",
         "shown_kind",
