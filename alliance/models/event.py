@@ -36,7 +36,14 @@ class Event(models.Model):
     facts = models.JSONField(_("facts"), default=dict)
     # The unit whose staff may read it; null: headquarters only.
     unit = models.ForeignKey(
-        "alliance.Unit", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("unit")
+        "alliance.Unit",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("unit"),
+        # The index below begins with it; so elsewhere.
+        db_index=False,
     )
     # The writing transaction, for the cursor of reactions: ids commit out of order, transaction ids below xmin cannot.
     xid = models.BigIntegerField(db_default=models.expressions.RawSQL("pg_current_xact_id()::text::bigint", ()))

@@ -19,7 +19,9 @@ class SignInQuerySet(models.QuerySet["SignIn"]):
 class SignIn(models.Model):
     """One session of one person, so that it can be shown and ended from elsewhere."""
 
-    user = models.ForeignKey("alliance.User", models.CASCADE, related_name="sign_ins", verbose_name=_("user"))
+    user = models.ForeignKey(
+        "alliance.User", models.CASCADE, related_name="sign_ins", verbose_name=_("user"), db_index=False
+    )
     session_key = models.CharField(max_length=40, unique=True)
     # "Chrome · Android": words for its owner, never the browser's whole header.
     device = models.CharField(_("device"), max_length=60, blank=True)

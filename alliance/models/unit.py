@@ -55,7 +55,6 @@ class Unit(models.Model):
     class Meta:
         verbose_name = _("unit")
         verbose_name_plural = _("units")
-        indexes = [models.Index(fields=["path"], name="alliance_unit_path", opclasses=["varchar_pattern_ops"])]
         constraints = [
             models.CheckConstraint(
                 name="alliance_unit_only_hq_has_no_parent",

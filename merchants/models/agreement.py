@@ -29,7 +29,7 @@ class Agreement(models.Model):
     """One version of a merchant's rate card, in force from one day until another (half-open)."""
 
     merchant = models.ForeignKey(
-        "merchants.Merchant", models.PROTECT, related_name="agreements", verbose_name=_("merchant")
+        "merchants.Merchant", models.PROTECT, related_name="agreements", verbose_name=_("merchant"), db_index=False
     )
     version = models.PositiveIntegerField(_("version"))
     rate_bps = models.PositiveIntegerField(_("rebate rate"), help_text=_("in 1/10,000 of the sale"))

@@ -39,7 +39,9 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 class ApiKey(models.Model):
     """A secret of a merchant, kept as a digest; its prefix tells which one it is."""
 
-    merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="keys", verbose_name=_("merchant"))
+    merchant = models.ForeignKey(
+        "merchants.Merchant", models.PROTECT, related_name="keys", verbose_name=_("merchant"), db_index=False
+    )
     outlet = models.ForeignKey(
         "merchants.Outlet", models.PROTECT, null=True, blank=True, related_name="keys", verbose_name=_("outlet")
     )

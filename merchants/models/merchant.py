@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from merchants.calc import references
@@ -43,7 +45,13 @@ class MerchantQuerySet(models.QuerySet["Merchant"]):
         return self.filter(Q(centre__in=access.units_of(user)) | Q(pk__in=mine))
 
     def search(self, words: str) -> MerchantQuerySet:
-        return self.filter(Q(name__icontains=words) | Q(short_name__icontains=words) | Q(credit_code=words.upper()))
+        """Return those that have each of the words in a name, or as their credit code."""
+        found = self
+        for word in words.split():
+            found = found.filter(
+                Q(name__icontains=word) | Q(short_name__icontains=word) | Q(credit_code=word.upper()),
+            )
+        return found
 
 
 class Merchant(models.Model):
@@ -64,7 +72,7 @@ class Merchant(models.Model):
     kind = models.CharField(_("kind"), max_length=7, choices=Kind, default=Kind.PARTNER)
     trade = models.ForeignKey("alliance.Trade", models.PROTECT, related_name="merchants", verbose_name=_("trade"))
     centre = models.ForeignKey(
-        "alliance.Unit", models.PROTECT, related_name="merchants", verbose_name=_("service centre")
+        "alliance.Unit", models.PROTECT, related_name="merchants", verbose_name=_("service centre"), db_index=False
     )
     # The unified social credit code of the licence: 18 characters, the last one a check character.
     credit_code = models.CharField(_("credit code"), max_length=18, unique=True, null=True, blank=True)
@@ -84,7 +92,12 @@ class Merchant(models.Model):
     class Meta:
         verbose_name = _("merchant")
         verbose_name_plural = _("merchants")
-        indexes = [models.Index(fields=["centre", "state"], name="merchants_merchant_centre")]
+        indexes = [
+            models.Index(fields=["centre", "state"], name="merchants_merchant_centre"),
+            # For `icontains`, from three letters on: what has fewer holds no trigram.
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="merchants_merchant_name"),
+            GinIndex(OpClass(Upper("short_name"), name="gin_trgm_ops"), name="merchants_merchant_short_name"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="merchants_merchant_state_is_known",

@@ -34,7 +34,9 @@ class Staff(models.Model):
         MANAGER = "manager", _("Manager")
         CASHIER = "cashier", _("Cashier")
 
-    user = models.ForeignKey("alliance.User", models.PROTECT, related_name="merchant_posts", verbose_name=_("user"))
+    user = models.ForeignKey(
+        "alliance.User", models.PROTECT, related_name="merchant_posts", verbose_name=_("user"), db_index=False
+    )
     merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="staff", verbose_name=_("merchant"))
     # Empty: all outlets of the merchant.
     outlet = models.ForeignKey(

@@ -35,12 +35,18 @@ class TopUp(models.Model):
         WITHDRAWN = "withdrawn", _("Withdrawn")
 
     merchant = models.ForeignKey(
-        "merchants.Merchant", models.PROTECT, related_name="topups", verbose_name=_("merchant")
+        "merchants.Merchant", models.PROTECT, related_name="topups", verbose_name=_("merchant"), db_index=False
     )
     amount_fen = models.BigIntegerField(_("amount"))
     state = models.CharField(_("state"), max_length=9, choices=State)
     bank_line = models.ForeignKey(
-        "points.BankLine", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("bank line")
+        "points.BankLine",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("bank line"),
+        db_index=False,
     )
     approval = models.OneToOneField(
         "alliance.Approval", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("approval")
