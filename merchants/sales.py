@@ -8,7 +8,7 @@ till. Whoever repeats a request gets the first answer, even when the member's co
 from __future__ import annotations
 
 import json
-import re
+import unicodedata
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -53,8 +53,14 @@ EARLY = timedelta(minutes=4)
 VOID_WITHIN = timedelta(minutes=10)
 BATCH_LIMIT = 500
 BUCKETS = 64
-# Control characters, and those that break a line or turn its direction around.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\uffff]")
+# Categories of what nobody sees printed: controls, marks that hide or turn the direction around, breaks, halves.
+_UNPRINTED = {"Cc", "Cf", "Zl", "Zp", "Cs"}
+# Joins emoji into one.
+_JOINER = "\u200d"
+
+
+def _is_unprinted(char: str) -> bool:
+    return char != _JOINER and (unicodedata.category(char) in _UNPRINTED or "\ufff9" <= char <= "\uffff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class Request:
         ):
             if not least <= amount <= most:
                 raise AMOUNT_INVALID(given=str(amount))
-        if _CONTROL.search(self.reference):
+        if any(map(_is_unprinted, self.reference)):
             raise REFERENCE_INVALID()
         if self.occurred_at and not at - LATE <= self.occurred_at <= at + EARLY:
             raise TIME_OUT_OF_RANGE()

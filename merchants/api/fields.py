@@ -42,9 +42,13 @@ class Number(Whole):
 class Text(serializers.CharField):
     """A string; numbers are not taken for strings. NUL is refused: the database cannot keep it."""
 
+    default_error_messages = {"nul": _("The NUL character cannot be kept. Leave it out.")}
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if "\x00" in data:
+            self.fail("nul")
         return str(super().to_internal_value(data))
 
 

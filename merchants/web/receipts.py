@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,11 +12,13 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.cache import never_cache
 
 from alliance import leaving
 from alliance.calc.money import parse_fen
 from alliance.calc.worktime import SHANGHAI, shanghai_day
+from alliance.refusals import declare
 from merchants import register
 from merchants.access import DeskRequest, manager_only
 from merchants.calc import sheets
@@ -23,6 +26,11 @@ from merchants.web import frame
 from points.models import Account, Sale
 
 PAGE = 30
+# The sums over a page's period are added up whenever it is opened.
+LONGEST_DAYS = 366
+PERIOD_TOO_LONG = declare(
+    "period_too_long", 422, _lazy("A period has %(days)s days at most. Choose a shorter one; export year by year.")
+)
 # As many rows as a spreadsheet opens without complaint.
 MOST_XLSX = 50_000
 _signer = signing.Signer(salt="merchants.web.receipts")
@@ -37,19 +45,24 @@ def sales(request: DeskRequest) -> HttpResponse:
     desk, now = request.desk, timezone.now()
     outlets = {outlet.pk: outlet for outlet in desk.managed_outlets}
     wanted, given = _filter(request, list(outlets))
+    error = PERIOD_TOO_LONG(days=LONGEST_DAYS) if _is_too_long(wanted) else None
+    if error:
+        # Nothing is read; the form stands as it was filled in.
+        wanted = replace(wanted, outlet_ids=())
     rows = list(register.after(wanted.rows(), _cursor(request))[: PAGE + 1])
     context = {
         "entries": register.entries(rows[:PAGE], now),
         "names": {pk: outlet.name for pk, outlet in outlets.items()},
         "outlets": list(outlets.values()),
         "given": given,
+        "error": error.text() if error else "",
         "sums": register.figures_of(wanted),
         "kinds": _kinds(),
         "presets": _presets(shanghai_day(now), given["from"], given["to"]),
         "query": _query(request),
         "more": _more(request, rows[PAGE - 1]) if len(rows) > PAGE else "",
     }
-    return frame.page(request, desk, "sales.html", "sales", context)
+    return frame.page(request, desk, "sales.html", "sales", context, status=error.status if error else 200)
 
 
 @manager_only
@@ -81,6 +94,8 @@ def export(request: DeskRequest, form: str) -> HttpResponse | StreamingHttpRespo
     """Give the filtered sales as CSV (all of them) or XLSX (as many as a spreadsheet opens)."""
     outlets = {outlet.pk: outlet.name for outlet in request.desk.managed_outlets}
     wanted, _given = _filter(request, list(outlets))
+    if _is_too_long(wanted):
+        raise PERIOD_TOO_LONG(days=LONGEST_DAYS)
     name = f"sales-{wanted.from_on}-{wanted.to_on}"
     if form == "csv":
         lines = sheets.csv_lines(_table(wanted.rows().iterator(chunk_size=2_000), outlets))
@@ -178,6 +193,10 @@ def _filter(request: HttpRequest, outlet_ids: list[int]) -> tuple[register.Filte
         "outlet": chosen if len(kept) == 1 and len(outlet_ids) > 1 else "",
     }
     return wanted, given
+
+
+def _is_too_long(wanted: register.Filter) -> bool:
+    return (wanted.to_on - wanted.from_on).days >= LONGEST_DAYS
 
 
 def _day(text: str | None, otherwise: date) -> date:

@@ -114,9 +114,26 @@ def test_answers_are_in_utc(town: Town, pos: Machine) -> None:
     assert void["booked_at"].endswith("Z")
 
 
-@pytest.mark.parametrize("given", ["a\x85b", "a\u2028b", "\u202e0001", "a\u2066b\u2069", "\x9b31m", "\ufeff1"])
-def test_references_hold_nothing_that_turns_a_line_around(town: Town, pos: Machine, given: str) -> None:
+HIDDEN = ["a\x85b", "a\u2028b", "\u202e0001", "a\u2066b\u2069", "\x9b31m", "\ufeff1"]
+HIDDEN += ["a\u200bb", "a\xadb", "\u061c1", "a\u2060b", "\u180e", "a\U000e0041", "\u200c", "\ufffc"]
+
+
+@pytest.mark.parametrize("given", HIDDEN)
+def test_references_hold_nothing_that_hides_or_turns_a_line_around(town: Town, pos: Machine, given: str) -> None:
     assert code(pos.post("sales", bill(town, reference=given))) == (422, "reference_invalid")
+
+
+@pytest.mark.parametrize("given", ["👩\u200d🍳 7", "❤\ufe0f", "单号 №12-é"])
+def test_references_hold_what_people_write(town: Town, pos: Machine, given: str) -> None:
+    sent = pos.post("sales", bill(town, reference=given))
+    assert sent.status_code == 201
+    assert pos.get("statement").json()["items"][0]["reference"] == given
+
+
+def test_the_character_that_cannot_be_kept_is_refused_in_our_own_words(town: Town, pos: Machine) -> None:
+    answer = pos.post("sales", bill(town, reference="a\x00b"), **{"Accept-Language": "zh-hans"})
+    assert code(answer) == (422, "input_invalid")
+    assert "空字符（NUL）" in answer.content.decode()
 
 
 @pytest.mark.parametrize("pin", ["1", "12345", "１２３４５６", "😀😀😀😀😀😀", "12345a", " 12345", "abcdef"])

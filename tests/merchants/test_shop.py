@@ -94,6 +94,32 @@ def test_the_filter_finds(town: Town, in_shop: Client) -> None:
     assert found("q=nothing") == set()
 
 
+LONG = ["from=2000-01-01&to=2200-01-01", "from=2025-01-01&to=2026-01-02", "from=2000-01-01"]
+
+
+@pytest.mark.parametrize("query", LONG)
+def test_a_period_has_a_year_at_most(town: Town, in_shop: Client, query: str) -> None:
+    sale(town.hotpot, town.zhou.wallet_id, 11_100)
+    with CaptureQueriesContext(connection) as seen:
+        answer = in_shop.get(f"/shop/sales/?{query}")
+    assert answer.status_code == 422
+    assert "366" in answer.context["error"] and answer.context["error"] in words(answer)
+    assert not answer.context["entries"] and not answer.context["sums"].n
+    assert 'value="2000-01-01"' in words(answer) or 'value="2025-01-01"' in words(answer)
+    # Django asks for the sums of nothing as "WHERE 0 = 1".
+    assert all("0 = 1" in row["sql"] for row in seen if 'FROM "points_sale"' in row["sql"])
+    for form in ("csv", "xlsx"):
+        export = in_shop.get(f"/shop/sales/export.{form}?{query}", headers={"Accept": "text/html"})
+        assert export.status_code == 422
+
+
+def test_a_leap_year_is_a_period(town: Town, in_shop: Client) -> None:
+    with CaptureQueriesContext(connection) as seen:
+        assert in_shop.get("/shop/sales/?from=2024-01-01&to=2024-12-31").status_code == 200
+    assert len(seen) <= 25
+    assert in_shop.get("/shop/sales/?from=0001-01-01&to=9999-12-31").status_code == 200
+
+
 def test_pages_of_sales_follow_each_other(town: Town, in_shop: Client) -> None:
     numbers = [sale(town.hotpot, town.zhou.wallet_id, 1_000 + n).sale_id for n in range(33)]
     page = in_shop.get("/shop/sales/")
