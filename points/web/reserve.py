@@ -164,7 +164,7 @@ def _parts(proof: Proof) -> list[Part]:
         # Translators: 欠其他人的钱
         (_("Owed to others"), proof.owed_fen - proof.total_points - floats, "fill-accent"),
         # Translators: 运营方自己的钱
-        (_("The operator’s own"), own, "fill-neutral"),
+        (_("The operator’s own"), own, "fill-info"),
     ]
     whole, x, parts = max(sum(fen for _label, fen, _fill in pieces), 1), 0.0, []
     for label, fen, fill in pieces:

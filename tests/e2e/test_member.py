@@ -12,7 +12,19 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import DESKTOP, NARROW, PHONE, Person, member_code, overflows
 
 LIN = "13800138001"
-PAGES = ["/", "/places/", "/code/", "/wallet/", "/wallet/lots/", "/wallet/years/", "/me/", "/me/pin/", "/devices/"]
+PAGES = [
+    "/",
+    "/places/",
+    "/code/",
+    "/wallet/",
+    "/wallet/lots/",
+    "/wallet/years/",
+    "/wallet/proof/",
+    "/reserve/",
+    "/me/",
+    "/me/pin/",
+    "/devices/",
+]
 
 
 def new_phone() -> str:
@@ -155,3 +167,29 @@ def test_signing_out_leaves_nothing_behind(visit: Person) -> None:
     page.wait_for_url("**/login/**")
     page.go_back()
     expect(page.locator("[data-code-digits]")).to_have_count(0)
+
+
+def test_the_browser_checks_that_ones_points_are_counted(person: Person, shot: Any) -> None:
+    page = person(LIN)
+    page.goto("/wallet/proof/")
+    panel = page.locator("[data-proof]")
+    expect(panel).to_have_attribute("data-result", "good")
+    expect(panel.locator("li.is-bad")).to_have_count(0)
+    shot(page, "member-proof")
+    page.locator("[data-try]").click()
+    expect(panel).to_have_attribute("data-result", "bad")
+    expect(panel.locator("li.is-bad")).to_have_count(2)
+    page.locator("[data-again]").click()
+    expect(panel).to_have_attribute("data-result", "good")
+
+
+def test_the_browser_sees_another_total_than_the_one_that_was_proved(person: Person) -> None:
+    page = person(LIN)
+
+    def forge(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace('"total_points": ', '"total_points": 1'))
+
+    page.route("**/reserve.json*", forge)
+    page.goto("/wallet/proof/")
+    expect(page.locator("[data-proof]")).to_have_attribute("data-result", "bad")
