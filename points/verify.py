@@ -106,8 +106,48 @@ _LAWS: dict[str, str] = {
           FROM points_account y JOIN points_terms x ON x.id = y.terms_id GROUP BY 1) a ON a.terms_id = t.id""",
     "one key per sale, with the figures of the sale": """
         SELECT count(*), count(*) FILTER (WHERE k.n <> 1 OR k.points <> s.points OR k.spent <> s.spent_points OR k.rest <> s.rest
-            OR k.wallet_id <> s.wallet_id OR k.booked_at <> s.booked_at)
-        FROM points_sale s JOIN (SELECT *, count(*) OVER (PARTITION BY sale_id) AS n FROM points_key WHERE sale_id IS NOT NULL) k ON k.sale_id = s.id""",
+            OR k.wallet_id <> s.wallet_id OR k.booked_at <> s.booked_at OR k.status <> CASE s.kind WHEN 1 THEN s.reason ELSE 0 END
+            OR k.figure IS DISTINCT FROM CASE WHEN s.kind = 1 AND s.reason = 1 THEN s.rebate_fen END OR k.balance_after <> j.balance_after)
+        FROM points_sale s JOIN (SELECT *, count(*) OVER (PARTITION BY sale_id) AS n FROM points_key WHERE sale_id IS NOT NULL) k ON k.sale_id = s.id
+        LEFT JOIN (SELECT DISTINCT ON (journal_id) journal_id, balance_after FROM points_transfer WHERE kind IN (1, 2) ORDER BY journal_id, seq DESC) j
+          ON j.journal_id = s.id""",
+    "the key of an adjustment has its figures": f"""
+        SELECT count(*), count(*) FILTER (WHERE k.points <> {_SIGNED} OR k.wallet_id <> t.wallet_id OR k.booked_at <> t.booked_at
+            OR k.status <> 0 OR k.balance_after <> t.balance_after OR k.figure IS NOT NULL OR k.spent <> 0 OR k.rest <> 0)
+        FROM points_key k JOIN points_transfer t ON t.id = k.sale_id AND t.kind = 4""",
+    "a request that booked nothing moved nothing": """
+        SELECT count(*), count(*) FILTER (WHERE status = 5 OR sale_id IS NOT NULL OR booked_at IS NOT NULL OR points <> 0 OR spent <> 0 OR rest <> 0)
+        FROM points_key WHERE status >= 2""",
+    "the transfers of a bill have its time, day and actor": """
+        SELECT count(*), count(*) FILTER (WHERE x.event_at <> s.event_at OR x.booked_on <> s.booked_on OR x.actor <> s.actor OR x.outlet_id <> s.outlet_id
+            OR x.reverses_id IS NULL AND s.kind = 2 OR x.booked_at NOT BETWEEN s.booked_at AND s.booked_at + interval '1 millisecond')
+        FROM points_transfer x JOIN points_sale s ON s.id = x.journal_id WHERE x.kind IN (1, 2)""",
+    "the days of a bill follow from its terms": """
+        SELECT count(*), count(*) FILTER (WHERE x.due_on <> x.booked_on + t.holdback_days
+            OR x.booked_on < least(d.event_on, (x.booked_at AT TIME ZONE 'Asia/Shanghai')::date)
+            OR s.spent_points::bigint * 10000 > s.bill_fen::bigint * t.spend_share_bps
+            OR x.kind = 1 AND (x.matures_on NOT IN (d.event_on, d.event_on + t.matures_days)
+              OR x.expires_on <> (date_trunc('quarter', d.event_on + interval '24 months') + interval '3 months - 1 day')::date))
+        FROM points_transfer x JOIN points_sale s ON s.id = x.journal_id AND s.kind = 1 JOIN points_terms t ON t.id = s.terms_id
+        CROSS JOIN LATERAL (SELECT (x.event_at AT TIME ZONE 'Asia/Shanghai')::date AS event_on) d WHERE x.kind IN (1, 2)""",
+    "every row lies in the bucket of its wallet": """
+        SELECT sum(n), sum(bad) FROM (
+          SELECT count(*) AS n, count(*) FILTER (WHERE CASE WHEN wallet_id = 0 THEN bucket <> -1 OR seq <> id ELSE bucket <> wallet_id % 64 END) AS bad FROM points_transfer
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE bucket <> wallet_id % 64) FROM points_lot
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE bucket <> wallet_id % 64) FROM points_lot_use) z""",
+    "a lot lapses at its expiry or thirty days later, and is closed only when empty": """
+        SELECT sum(n), sum(bad) FROM (
+          SELECT count(*) AS n, count(*) FILTER (WHERE lapses_on NOT IN (expires_on, expires_on + 30) OR NOT is_open AND remaining > 0) AS bad FROM points_lot
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE lapses_on NOT IN (expires_on, expires_on + 30)) FROM points_lot_use) z""",
+    "a pending lot is what was earned for its day": """
+        SELECT count(*), count(*) FILTER (WHERE l.remaining <> coalesce(t.points, 0) OR l.earned < l.remaining) FROM points_lot l
+        LEFT JOIN (SELECT wallet_id, debit_id, matures_on, expires_on, sum(points) AS points FROM points_transfer
+          WHERE kind = 1 AND matures_on >= (SELECT min(matures_on) FROM points_lot WHERE matures_on > '2000-01-01') GROUP BY 1, 2, 3, 4) t
+          ON t.wallet_id = l.wallet_id AND t.debit_id = l.funder_id AND t.matures_on = l.matures_on AND t.expires_on = l.expires_on
+        WHERE l.matures_on > '2000-01-01'""",
+    "a use of a lot is of its own transfer": """
+        SELECT count(*), count(*) FILTER (WHERE t.id IS NULL OR t.wallet_id <> u.wallet_id OR t.booked_at <> u.booked_at)
+        FROM points_lot_use u LEFT JOIN points_transfer t ON t.id = u.transfer_id""",
     "nothing is held, for there are no holds": "SELECT count(*), count(*) FILTER (WHERE held <> 0) FROM points_wallet",
     "what left a wallet left its lots": f"""
         SELECT count(*), count(*) FILTER (WHERE coalesce(t.taken, 0) <> coalesce(u.points, 0)) FROM (
@@ -124,7 +164,7 @@ _LAWS: dict[str, str] = {
           USING (wallet_id, funder_id, expires_on)""",
     "a void is its sale with all amounts negated, once": """
         SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR r.sale_id IS NULL OR v.n <> 1 OR v.bill_fen <> -s.bill_fen OR v.points <> -s.points
-            OR v.rest <> -s.rest OR v.spent_points <> -s.spent_points OR r.reversed <> s.points + s.rest + s.spent_points OR r.reversed > r.amount)
+            OR v.rest <> -s.rest OR v.spent_points <> -s.spent_points OR r.amount <> s.points + s.rest + s.spent_points OR r.reversed <> s.points + s.rest + s.spent_points OR r.reversed > r.amount)
         FROM (SELECT reverses_id, count(*) AS n, sum(bill_fen) AS bill_fen, sum(points) AS points, sum(rest) AS rest, sum(spent_points) AS spent_points
           FROM points_sale WHERE kind = 2 GROUP BY 1) v
         LEFT JOIN points_sale s ON s.id = v.reverses_id AND s.kind = 1 FULL JOIN points_reversal r ON r.sale_id = v.reverses_id""",
@@ -134,14 +174,29 @@ _LAWS: dict[str, str] = {
         FROM (SELECT *, count(*) OVER (PARTITION BY reverses_id) AS n FROM points_transfer WHERE reverses_id IS NOT NULL) t
         LEFT JOIN points_transfer o ON o.id = t.reverses_id AND o.wallet_id = t.wallet_id""",
     "what was released is split by its terms, no more and no less": """
-        SELECT count(*), count(*) FILTER (WHERE s.total <> coalesce(d.released, 0) OR s.total <> coalesce(p.posted, 0)
+        SELECT count(*), count(*) FILTER (WHERE s.account_id IS NULL OR s.total <> coalesce(d.released, 0)
+            OR s.fee <> coalesce(p.fee, 0) OR s.buffer <> coalesce(p.buffer, 0) OR s.promo <> coalesce(p.promo, 0) OR s.centre <> coalesce(p.centre, 0)
+            OR s.total <> coalesce(p.posted, 0) OR s.closed_on > f.closed_on
             OR s.fee <> CASE WHEN a.kind = 6 THEN s.total WHEN t.member_bps = 10000 THEN 0 ELSE s.total * t.fee_bps / (10000 - t.member_bps) END
             OR s.centre <> CASE WHEN a.kind = 6 OR t.member_bps = 10000 THEN 0 ELSE s.total * t.centre_bps / (10000 - t.member_bps) END
             OR s.promo <> CASE WHEN a.kind = 6 OR t.member_bps = 10000 THEN 0 ELSE s.total * t.promo_bps / (10000 - t.member_bps) END)
-        FROM points_split s JOIN points_account a ON a.id = s.account_id LEFT JOIN points_terms t ON t.id = a.terms_id
-        LEFT JOIN LATERAL (SELECT sum(amount) AS released FROM points_account_day WHERE account_id = s.account_id AND due_on <= s.closed_on) d ON true
-        LEFT JOIN (SELECT account_id, -sum(amount) AS posted FROM points_posting JOIN (SELECT id, journal_id FROM points_transfer WHERE kind = 7) c
-          ON c.id = transfer_id WHERE account_id IN (SELECT account_id FROM points_split) GROUP BY 1) p ON p.account_id = s.account_id""",
+        FROM points_split s FULL JOIN (
+          -- What the closes took out of each collecting account, by where it went.
+          SELECT x.account_id, sum(x.amount) AS posted, sum(x.amount) FILTER (WHERE x.to_id = 3) AS fee, sum(x.amount) FILTER (WHERE x.to_id = 4) AS buffer,
+            sum(x.amount) FILTER (WHERE x.to_id = y.centre_id) AS centre, sum(x.amount) FILTER (WHERE x.to_id = z.promo_id) AS promo
+          FROM (SELECT c.account_id, CASE WHEN c.account_id = t.debit_id THEN t.credit_id ELSE t.debit_id END AS to_id,
+              CASE WHEN c.account_id = t.debit_id THEN t.points ELSE -t.points END AS amount
+            FROM points_transfer t CROSS JOIN LATERAL (VALUES (t.debit_id), (t.credit_id)) c(account_id)
+            JOIN points_account k ON k.id = c.account_id AND k.kind IN (5, 6) WHERE t.kind = 7) x
+          JOIN points_account y ON y.id = x.account_id LEFT JOIN points_terms z ON z.id = y.terms_id GROUP BY 1) p ON p.account_id = s.account_id
+        LEFT JOIN points_account a ON a.id = s.account_id LEFT JOIN points_terms t ON t.id = a.terms_id LEFT JOIN points_account f ON f.id = a.float_id
+        LEFT JOIN LATERAL (SELECT sum(amount) AS released FROM points_account_day WHERE account_id = s.account_id AND due_on <= s.closed_on) d ON true""",
+    "a float is closed through its last close, and no month ahead": """
+        SELECT count(*), count(*) FILTER (WHERE a.closed_on < c.last_on
+            OR a.closed_on >= (greatest(now(), (SELECT max(last_at) FROM points_wallet), c.last_at) AT TIME ZONE 'Asia/Shanghai')::date + 31)
+        FROM points_account a LEFT JOIN (SELECT y.float_id, max(t.booked_on) AS last_on, max(t.booked_at) AS last_at FROM points_transfer t
+            JOIN points_account y ON y.id IN (t.debit_id, t.credit_id) AND y.kind IN (5, 6) WHERE t.kind = 7 GROUP BY 1) c ON c.float_id = a.id
+        WHERE a.kind = 3""",
     "every account, wallet and lot that is named exists": """
         SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM points_account a WHERE a.id = z.id)
             AND NOT EXISTS (SELECT FROM points_wallet w WHERE w.id = z.id)) FROM (
@@ -149,10 +204,14 @@ _LAWS: dict[str, str] = {
           UNION SELECT wallet_id FROM points_transfer WHERE wallet_id <> 0 UNION SELECT wallet_id FROM points_sale UNION SELECT float_id FROM points_sale
           UNION SELECT funder_id FROM points_lot UNION SELECT wallet_id FROM points_lot) z""",
     "suspense holds the bank lines that wait": """
-        SELECT count(*), count(*) FILTER (WHERE t.points IS DISTINCT FROM b.amount_fen OR (b.allot_journal_id IS NOT NULL AND u.points IS DISTINCT FROM b.amount_fen))
+        SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR t.points IS DISTINCT FROM b.amount_fen OR t.booked_at <> b.received_at)
           + (SELECT count(*) FROM points_account WHERE kind = 2 AND balance <> (SELECT coalesce(sum(amount_fen), 0) FROM points_bank_line WHERE allotted_to_id IS NULL))
-        FROM points_bank_line b LEFT JOIN points_transfer t ON t.id = b.journal_id AND t.kind = 5 AND t.wallet_id = 0 AND t.bucket = -1
-        LEFT JOIN points_transfer u ON u.id = b.allot_journal_id AND u.kind = 6 AND u.wallet_id = 0 AND u.bucket = -1 AND u.credit_id = b.allotted_to_id""",
+        FROM points_bank_line b FULL JOIN (SELECT id, points, booked_at FROM points_transfer WHERE kind = 5 AND wallet_id = 0 AND debit_id = 1 AND credit_id = 2) t
+          ON t.id = b.journal_id""",
+    "what was allotted came from a bank line, whole": """
+        SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR u.points IS DISTINCT FROM b.amount_fen OR u.credit_id <> b.allotted_to_id OR u.booked_at <> b.allotted_at)
+        FROM (SELECT * FROM points_bank_line WHERE allot_journal_id IS NOT NULL) b
+        FULL JOIN (SELECT id, points, credit_id, booked_at FROM points_transfer WHERE kind = 6 AND wallet_id = 0 AND debit_id = 2) u ON u.id = b.allot_journal_id""",
     "the guards of the history are on": """
         SELECT count(*), count(*) FILTER (WHERE g.tgname IS NULL OR g.tgenabled <> 'O') FROM (
           SELECT c.oid, v.name FROM pg_class c CROSS JOIN (VALUES ('points_immutable'), ('points_kept')) v(name)

@@ -95,19 +95,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name="topup",
-            name="bank_line",
-            field=models.ForeignKey(
-                blank=True,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="points.bankline",
-                verbose_name="bank line",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="topup",
             name="merchant",
             field=models.ForeignKey(
                 db_index=False,

@@ -40,13 +40,7 @@ class TopUp(models.Model):
     amount_fen = models.BigIntegerField(_("amount"))
     state = models.CharField(_("state"), max_length=9, choices=State)
     bank_line = models.ForeignKey(
-        "points.BankLine",
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("bank line"),
-        db_index=False,
+        "points.BankLine", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("bank line")
     )
     approval = models.OneToOneField(
         "alliance.Approval", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("approval")

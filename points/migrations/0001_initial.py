@@ -9,7 +9,20 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
-FILES = ["tables", "views", "guards", "partitions", "post", "void", "entry", "ageing", "rollup", "close", "privileges"]
+FILES = [
+    "tables",
+    "views",
+    "guards",
+    "partitions",
+    "post",
+    "void",
+    "entry",
+    "terms",
+    "ageing",
+    "rollup",
+    "close",
+    "privileges",
+]
 # The application makes later months itself, three ahead (points.tasks.partitions_ahead).
 MONTHS = """
 SELECT points_make_partitions((now() AT TIME ZONE 'Asia/Shanghai')::date - 31, (now() AT TIME ZONE 'Asia/Shanghai')::date + 93)

@@ -1,11 +1,11 @@
 -- Maturing and expiry, by bucket and in chunks: each call is its own transaction, a repeated call does what is left.
 -- Row 4: lots that matured by p_on join the mature lot of the same expiry and funder; pending falls. No journal, no total changes.
-CREATE FUNCTION points_mature(p_bucket smallint, p_on date, p_limit integer) RETURNS integer
+CREATE OR REPLACE FUNCTION points_mature(p_bucket smallint, p_on date, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   ids bigint[]; done integer;
 BEGIN
-  IF p_on IS NULL OR p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 OR p_on > (now() AT TIME ZONE 'Asia/Shanghai')::date + 1
+  IF p_on IS NULL OR p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 OR p_on > (now() AT TIME ZONE 'Asia/Shanghai')::date
      AND NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
     RAISE EXCEPTION 'no such day' USING ERRCODE = '22023';
   END IF;
@@ -29,12 +29,12 @@ BEGIN
 END $$;
 
 -- Row 24: what lapsed before p_on leaves the wallet, lot by lot: a float's points to breakage, a budget's back to it.
-CREATE FUNCTION points_expire(p_bucket smallint, p_on date, p_limit integer, p_now timestamptz DEFAULT NULL) RETURNS integer
+CREATE OR REPLACE FUNCTION points_expire(p_bucket smallint, p_on date, p_limit integer, p_now timestamptz DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   ts timestamptz; day date; ids bigint[]; done integer; budgets bigint[]; backs bigint[];
 BEGIN
-  IF p_on IS NULL OR p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 OR p_on > (now() AT TIME ZONE 'Asia/Shanghai')::date + 1
+  IF p_on IS NULL OR p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 OR p_on > (now() AT TIME ZONE 'Asia/Shanghai')::date
      AND NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
     RAISE EXCEPTION 'no such day' USING ERRCODE = '22023';
   END IF;

@@ -18,7 +18,7 @@ CREATE TYPE points_line AS (
 );
 
 -- The time of booking: the clock after the lock, or p_now for the owner (town, replay, tests).
-CREATE FUNCTION points_clock(p_now timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION points_clock(p_now timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$
 BEGIN
   IF p_now IS NULL THEN RETURN clock_timestamp(); END IF;
   IF NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
@@ -29,7 +29,7 @@ END $$;
 
 -- One guard for times that callers give: finite, not before 2000, and not later than the clock and five minutes. The owner
 -- who also chooses the time of booking (p_now) may be ahead of the clock.
-CREATE FUNCTION points_check_event(p_event timestamptz, p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION points_check_event(p_event timestamptz, p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF (p_event >= '2000-01-01 00:00+00' AND p_event < '2200-01-01 00:00+00' AND (p_now IS NOT NULL OR p_event <= clock_timestamp() + interval '5 minutes')) IS NOT TRUE THEN
     RAISE EXCEPTION 'no such time' USING ERRCODE = '22023';
@@ -37,7 +37,7 @@ BEGIN
 END $$;
 
 -- One bill: plain statements, which PL/pgSQL runs faster than one with many parts. `points_post` calls it for a batch of one; a test proves that both are the same.
-CREATE FUNCTION points_post_one(
+CREATE OR REPLACE FUNCTION points_post_one(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_wallet bigint, p_outlet bigint, p_rest bigint,
   p_event timestamptz, p_paid integer, p_eligible integer, p_spend integer, p_reference text,
   p_now timestamptz DEFAULT NULL, p_at_event boolean DEFAULT false, p_patient boolean DEFAULT false
@@ -176,7 +176,7 @@ BEGIN
   RETURN NEXT;
 END $$;
 
-CREATE FUNCTION points_post(
+CREATE OR REPLACE FUNCTION points_post(
   p_caller_kind smallint, p_caller_id bigint, p_actor text,
   p_key uuid[], p_body uuid[], p_wallet bigint[], p_outlet bigint[], p_rest bigint[], p_event timestamptz[],
   p_paid integer[], p_eligible integer[], p_spend integer[], p_reference text[],
@@ -415,7 +415,7 @@ BEGIN
 END $$;
 
 -- Lots of wallets that earn mature points and spend them again within one batch: in the order of the bills.
-CREATE FUNCTION points_draw_in_order(p_lines points_line[], p_wallets bigint[]) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE OR REPLACE FUNCTION points_draw_in_order(p_lines points_line[], p_wallets bigint[]) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
   l record; r record; left_over bigint; x bigint;
 BEGIN
