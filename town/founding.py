@@ -114,7 +114,8 @@ def shops(
     rows = Merchant.objects.filter(credit_code__in=[shop.credit_code for shop in layer.shops])
     known = {merchant.credit_code: merchant for merchant in rows}
     found = {shop.key: known[shop.credit_code] for shop in layer.shops if shop.credit_code in known}
-    tell(len(found))
+    if found:
+        tell(len(found))
     missing = [shop for shop in layer.shops if shop.key not in found]
     city = City.objects.select_related("province").get(code=CITY_CODE)
     trades = {trade.code: trade for trade in Trade.objects.all()}
