@@ -29,18 +29,19 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         {
             "org.view", "org.change", "member.view", "member.reveal", "merchant.view", "merchant.change",
             "agreement.sign", "book.view", "diary.view", "job.view", "approval.view", "merchant.approve",
-            "adjustment.ask", "trade.change", "calendar.change", "store.view",
+            "adjustment.ask", "trade.change", "calendar.change", "store.view", "rule.view", "rule.draft",
         }
     ),
     "finance": frozenset(
         {
             "org.view", "merchant.view", "book.view", "diary.view", "job.view", "approval.view", "bank.receive",
-            "topup.ask", "topup.approve", "adjustment.ask", "adjustment.approve", "store.view",
+            "topup.ask", "topup.approve", "adjustment.ask", "adjustment.approve", "store.view", "rule.view",
+            "rule.draft", "rule.approve",
         }
     ),
     "risk": frozenset(
         {"org.view", "member.view", "merchant.view", "book.view", "diary.view", "job.view", "approval.view",
-         "wallet.freeze", "store.view"}
+         "wallet.freeze", "store.view", "rule.view"}
     ),
     "region_manager": frozenset(
         {"org.view", "merchant.view", "merchant.change", "merchant.approve", "agreement.sign",

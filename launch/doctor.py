@@ -28,7 +28,7 @@ def doctor(words: list[str]) -> int:
         verdicts.append(_tell(("database", OK, "none yet: the first `./run` makes it")))
         return 1 if BAD in verdicts else 0
     with backing.borrowed_or_started(state) as env:
-        for about in (_database, _settings):
+        for about in (_database, _settings, _rules):
             verdicts += [_tell(finding) for finding in about(env)]
     return 1 if BAD in verdicts else 0
 
@@ -109,6 +109,16 @@ def _settings(env: Mapping[str, str]) -> Iterator[Finding]:
         return
     failed = django.run(env, "check", "--deploy", "--fail-level", "ERROR")
     yield "settings", BAD if failed else OK, "manage.py check --deploy (see above)" if failed else "fit for production"
+
+
+def _rules(env: Mapping[str, str]) -> Iterator[Finding]:
+    """The configuration linter: nothing in force lets a faked sale gain, promises a return or has no limit."""
+    failed = django.run(env, "check", "--tag", "rules", "--database", "default")
+    yield (
+        "rules",
+        BAD if failed else OK,
+        "refused by the linter (see above, docs/rules.md)" if failed else "pass the linter",
+    )
 
 
 def _package_version(name: str) -> str:

@@ -6,3 +6,8 @@ class PointsConfig(AppConfig):
     name = "points"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = _("The book")
+
+    def ready(self) -> None:
+        from points import checks
+
+        checks.take_up()

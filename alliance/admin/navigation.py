@@ -63,6 +63,8 @@ _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Accounts"), "account_tree", "points.account"),
             # Translators: 条款
             (_("Terms"), "gavel", "points.terms"),
+            # Translators: 积分规则
+            (_("Rules"), "tune", "points.ruleversion"),
             # Translators: 储备证明
             (_("Proofs of reserves"), "verified", "points.proof"),
         ],

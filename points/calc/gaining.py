@@ -113,7 +113,7 @@ class Search:
 
 def gains(
     rules: Iterable[Rule],
-    cards: Sequence[Card],
+    cards: Sequence[Card] | Mapping[int, Card],
     *,
     bound: str = ANY,
     is_promised: bool = True,
@@ -123,7 +123,8 @@ def gains(
 ) -> Search:
     """Search for a coalition and a faked sale that gains.
 
-    bound: which situations are admitted. is_promised: look at what is promised, else at what is given. amounts: look
+    cards: terms of merchants; by merchant, a named one is looked at with its own only. bound: which situations are
+    admitted. is_promised: look at what is promised, else at what is given. amounts: look
     at these only. forgets_returns: as if gifts were kept when all but one fen is returned (hole H11); the product
     recalculates, so that a returned sale is a smaller one.
     """
@@ -131,12 +132,12 @@ def gains(
     if is_promised:
         free = [rule for rule in looked_at if not rule.draws_on_all_credit]
         looked_at = [replace(rule, loss=Loss("promised", ENDLESS)) for rule in free]
-    places, is_whole = _places(looked_at)
+    places, is_whole = _places(looked_at, cards)
     kinds, units = _kinds(looked_at), _units(looked_at)
     state = _State(bound, tuple(with_centre))
-    for fitting, receipt, member in places:
+    for fitting, receipt, member, terms in places:
         prepared = Prepared(fitting)
-        for card, amount in product(dict.fromkeys(cards), amounts or _amounts(fitting)):
+        for card, amount in product(terms, amounts or _amounts(fitting)):
             for basket in _baskets(kinds, amount, units):
                 answer = prepared.tally(receipt._replace(lines=basket), member, card, _Endless())
                 after = answer
@@ -223,10 +224,10 @@ def _flows(answer: Answer, card: Card, has_centre: bool, has_referrer: bool) -> 
 
 # --- the space ----------------------------------------------------------------------------------
 
-Place = tuple[tuple[Rule, ...], Receipt, Member]
+Place = tuple[tuple[Rule, ...], Receipt, Member, tuple[Card, ...]]
 
 
-def _places(rules: Sequence[Rule]) -> tuple[list[Place], bool]:
+def _places(rules: Sequence[Rule], cards: Sequence[Card] | Mapping[int, Card]) -> tuple[list[Place], bool]:
     """Return one situation for each set of rules that can apply together, and whether all of them were looked at."""
     merchants = _values(rules, "merchants") | {rule.payer.merchant for rule in rules if rule.payer.merchant} | {OTHER}
     tiers = _values(rules, "tiers") | {0}
@@ -239,15 +240,18 @@ def _places(rules: Sequence[Rule]) -> tuple[list[Place], bool]:
         (False, True) if any(rule.effect.to == REFERRER for rule in rules) else (False,),
         _times(rules),
     )
-    found: dict[tuple[tuple[int, bool], ...], Place] = {}
+    own = cards if isinstance(cards, Mapping) else {}
+    every = tuple(dict.fromkeys(cards.values() if isinstance(cards, Mapping) else cards))
+    found: dict[tuple[tuple[tuple[int, bool], ...], tuple[Card, ...]], Place] = {}
     for n, (merchant, outlet, trade, tier, is_first, has_referrer, at) in enumerate(axes):
         if n >= MOST_PLACES:
             return list(found.values()), False
         receipt = Receipt(merchant, outlet, trade, at, ())
         member = Member(tier=tier, is_first_visit=is_first, has_referrer=has_referrer)
         fits = [(i, rule) for i, rule in enumerate(rules) if not misses(rule, receipt, member)]
-        key = tuple((i, rule.is_outside(merchant)) for i, rule in fits)
-        found.setdefault(key, (tuple(rule for _i, rule in fits), receipt, member))
+        terms = (own[merchant],) if merchant in own else every
+        key = (tuple((i, rule.is_outside(merchant)) for i, rule in fits), terms)
+        found.setdefault(key, (tuple(rule for _i, rule in fits), receipt, member, terms))
     return list(found.values()), True
 
 

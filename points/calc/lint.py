@@ -107,7 +107,7 @@ def rule_set(
     found = [finding for rule in wanted for finding in _alone(rule, promises, approved_losses)]
     found += _overlaps(wanted)
     found += _rates(wanted, cards)
-    found += _gains(wanted, list(dict.fromkeys(cards.values())))
+    found += _gains(wanted, cards)
     return found
 
 
@@ -149,7 +149,8 @@ def _rates(rules: Sequence[Rule], cards: Mapping[int, Card]) -> list[Finding]:
     """What a merchant's own proportional rules add to its agreement's rate, the largest of each group together."""
     found = []
     for merchant, card in sorted(cards.items()):
-        total, names, groups = card.rate_bps, [], {}
+        total, names = card.rate_bps, []
+        groups: dict[str, int] = {}
         for rule in rules:
             if rule.is_outside(merchant):
                 continue
@@ -177,7 +178,7 @@ def _rate_of(rule: Rule, card: Card) -> int:
     return -(-card.rate_bps * card.member_bps * bps // 100_000_000)
 
 
-def _gains(rules: Sequence[Rule], cards: Sequence[Card]) -> list[Finding]:
+def _gains(rules: Sequence[Rule], cards: Mapping[int, Card]) -> list[Finding]:
     """Search twice: what is promised without a loss budget, and what is given with everything in force."""
     if not cards or not rules:
         return []
@@ -194,8 +195,8 @@ def _gains(rules: Sequence[Rule], cards: Sequence[Card]) -> list[Finding]:
         losses = {rule.code: rule.loss.fen for rule in rules if rule.loss}
         named = [code for code in given.best.rules if code in losses]
         if named:
-            facts = (("net", given.best.net_per_1000_yuan), ("rules", ", ".join(named)), ("loss", sum(losses.values())))
-            found.append(Finding("loss_budget_gains", ", ".join(named), facts))
+            lost = (("net", given.best.net_per_1000_yuan), ("rules", ", ".join(named)), ("loss", sum(losses.values())))
+            found.append(Finding("loss_budget_gains", ", ".join(named), lost))
         elif not promised.best:
             found.append(_told("fake_gains", given.best))
     if not (promised.is_whole and given.is_whole):

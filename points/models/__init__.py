@@ -4,6 +4,7 @@ from points.models.handle import Handle, Pass
 from points.models.journal import Journal, Key, Reversal, Sale, Transfer
 from points.models.lot import MATURE, Lot, LotUse
 from points.models.proof import Proof, ProofBucket
+from points.models.rule import Rule, RuleVersion
 
 __all__ = [
     "MATURE",
@@ -20,6 +21,8 @@ __all__ = [
     "Proof",
     "ProofBucket",
     "Reversal",
+    "Rule",
+    "RuleVersion",
     "Sale",
     "Split",
     "Terms",

@@ -13,7 +13,8 @@ from alliance.models import City, Trade
 from members.models import Member
 from merchants import agreements, keys, onboarding, topups
 from merchants.models import Merchant, Outlet, Staff
-from points import funding, partitions, proving
+from points import accounts, funding, partitions, proving, rules
+from points.models import Account
 from stores.models import Feed, FeedRefusal, FeedRun, Product, Store
 from tests.factories import members, merchants, shops, staff
 from tests.factories.shops import Shop
@@ -108,6 +109,20 @@ class World:
         feed = Feed.objects.create(code="tills", title="收银", created_at=at)
         run = FeedRun.objects.create(feed=feed, baskets_expected=10, started_at=at)
         FeedRefusal.objects.create(feed=feed, run=run, row=1, basket="1", reason="product_unknown")
+        self.budget = Account.objects.get(pk=accounts.open_budget(title="晚间", at=at))
+        rules.draft(
+            code="evening",
+            payer=self.budget,
+            definition={
+                "scope": {"hours": [18, 19]},
+                "effect": {"kind": "rate", "bps": 50},
+                "caps": {"member_day": 500, "budget": 100_000},
+                "words": {"en": "Evening points", "zh-hans": "晚间积分"},
+            },
+            starts_at=at + timedelta(days=1),
+            actor=SYSTEM,
+            at=at,
+        )
         proving.prove(at=at - timedelta(days=10))
         Product.objects.create(catalogue="cj", code="1", name="洗洁精", department="日化")
 

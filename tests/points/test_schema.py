@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection, models
 
 TYPES = {
-    "smallint": "smallint", "integer": "integer", "bigint": "bigint", "date": "date", "uuid": "uuid", "boolean": "boolean", "bytea": "bytea", "text": "text",
+    "smallint": "smallint", "integer": "integer", "bigint": "bigint", "date": "date", "uuid": "uuid", "boolean": "boolean", "bytea": "bytea", "jsonb": "jsonb", "text": "text",
     "timestamp with time zone": "timestamp with time zone", "character varying": "varchar",
 }  # fmt: skip
 

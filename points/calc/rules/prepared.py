@@ -330,7 +330,7 @@ def _base(answer: Answer, card: Card) -> Step:
 
 def _missed(rule: Rule, why: str, receipt: Receipt, member: Member) -> Step:
     weekday, hour = hour_of(receipt.at)
-    inputs = {
+    inputs: dict[str, tuple[str, int | str]] = {
         "not_yet": ("starts_at", rule.starts_at),
         "over": ("ends_at", rule.ends_at or 0),
         "other_trade": ("trade", receipt.trade),

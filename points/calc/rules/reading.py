@@ -143,8 +143,8 @@ def read(
     if found := faults(definition):
         raise ValueError(found[0])
     scope, effect = definition.get("scope", {}), definition["effect"]
-    sets = {name: frozenset(value) for name, value in scope.items() if name in TEXTS | NUMBERS}
-    plain = {name: value for name, value in scope.items() if name not in TEXTS | NUMBERS}
+    sets: dict[str, Any] = {name: frozenset(value) for name, value in scope.items() if name in TEXTS | NUMBERS}
+    plain: dict[str, Any] = {name: value for name, value in scope.items() if name not in TEXTS | NUMBERS}
     factors = tuple(Factor(**each) for each in sorted(effect.get("factors", []), key=lambda each: each["product"]))
     loss = definition.get("loss")
     return Rule(
