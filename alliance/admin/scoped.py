@@ -42,8 +42,8 @@ from alliance.refusals import Refused
 SCOPES = ("units", "headquarters", "everybody")
 LONGEST_LIST = 2_000
 # What a list filter, Django's or Unfold's, writes behind the name of its field; a relation's has its key in between.
-FILTER_ENDINGS = ("", "__exact", "__in", "__isnull", "__isempty", "__gte", "__lt", "_from", "_to")
-FILTER_ENDINGS += ("_from_0", "_from_1", "_to_0", "_to_1")
+FILTER_ENDINGS = ("", "__exact", "__in", "__isnull", "__isempty", "__gte", "__lt")
+FILTER_ENDINGS_OF_RANGES = ("_from", "_to", "_from_0", "_from_1", "_to_0", "_to_1")
 
 
 class CappedPaginator(Paginator):
@@ -213,8 +213,8 @@ class ScopedAdmin(Permissions, ModelAdmin):
             return
         field = filtered[0] if isinstance(filtered, (tuple, list)) else filtered
         name = field.name if isinstance(field, models.Field) else field
-        yield from (f"{name}{ending}" for ending in FILTER_ENDINGS)
-        last = get_fields_from_path(self.model, name)[-1]
+        yield from (f"{name}{ending}" for ending in (*FILTER_ENDINGS, *FILTER_ENDINGS_OF_RANGES))
+        last: Any = get_fields_from_path(self.model, name)[-1]
         if last.is_relation:
             yield f"{name}__{last.target_field.name}__exact"
 
