@@ -12,7 +12,9 @@ OURS = {"alliance", "points", "merchants", "stores", "members"}
 @pytest.mark.django_db
 def test_every_named_constraint_and_index_is_there() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT conname FROM pg_constraint UNION SELECT relname FROM pg_class WHERE relkind IN ('i', 'I')")
+        cursor.execute(
+            "SELECT conname FROM pg_constraint UNION SELECT relname FROM pg_class WHERE relkind IN ('i', 'I')"
+        )
         there = {name for (name,) in cursor.fetchall()}
     named = {
         f"{model._meta.label}: {one.name}"
