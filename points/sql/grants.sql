@@ -23,6 +23,8 @@ BEGIN
     END IF;
   END LOOP;
 END $$;
+-- How far the numbers have come (not the right to draw one): the newest rows of a list are found by it.
+GRANT SELECT ON SEQUENCE points_transfer_id TO {role};
 -- Not history: who finds a wallet, a wallet's tier.
 GRANT INSERT, UPDATE (ends_at) ON points_handle TO {role};
 GRANT INSERT, UPDATE (code_secret, code_step, pin_hash, pin_tries, pin_locked_until) ON points_pass TO {role};

@@ -89,10 +89,10 @@ def test_a_changed_wording_asks_again(page: Client, lin: Member, monkeypatch):
     from members import texts
 
     monkeypatch.setitem(texts.VERSIONS, "terms", ("2026-11", "2027-01"))
-    assert "Our terms have changed" in page.get(HOME).content.decode()
+    assert "Please read and agree" in page.get(HOME).content.decode()
     assert page.post(reverse("agree", args=["terms"])).status_code == 302
     page.post(reverse("agree", args=["terms"]))
-    assert "Our terms have changed" not in page.get(HOME).content.decode()
+    assert "Please read and agree" not in page.get(HOME).content.decode()
     assert ConsentRecord.objects.filter(member=lin, purpose="terms").count() == 2
     assert page.post(reverse("agree", args=["everything"])).status_code == 404
 
