@@ -68,7 +68,8 @@ def roles_of_others() -> set[str]:
     """Return as whom others are connected to this database: the application's role, or these tests show nothing."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT usename FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT usename FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
         return {name for (name,) in cursor.fetchall()}
 
