@@ -69,7 +69,7 @@ def roles_of_others() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT usename FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            " AND pid <> pg_backend_pid() AND usename IS NOT NULL"  # the server's own processes have none
         )
         return {name for (name,) in cursor.fetchall()}
 
