@@ -23,7 +23,7 @@ from points.models import Account, BankLine, Proof, ProofBucket
 
 FORMAT = "lianhui-proof-1"
 # What belongs to the operator: it stands behind everybody else and is not counted as owed.
-OWN = (Account.Kind.FEE, Account.Kind.BUFFER, Account.Kind.BREAKAGE)
+OWN = (Account.Kind.FEE, Account.Kind.BUFFER, Account.Kind.BREAKAGE, Account.Kind.SURPLUS)
 
 
 class ProofDiffers(Exception):

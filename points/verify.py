@@ -52,12 +52,12 @@ _LAWS: dict[str, str] = {
     "custody covers everything that is owed": """
         SELECT 1, count(*) FROM (
           SELECT (SELECT coalesce(sum(balance), 0) FROM points_wallet)
-            + (SELECT sum(balance) FROM points_account WHERE kind IN (2, 3, 4, 5, 6, 7, 11, 12)) + (SELECT min(balance) FROM points_account WHERE kind = 1) AS open) z
+            + (SELECT sum(balance) FROM points_account WHERE kind IN (2, 3, 4, 5, 6, 7, 11, 12, 13, 14)) + (SELECT min(balance) FROM points_account WHERE kind = 1) AS open) z
         WHERE open > 0""",
     "a live account is the sum of its postings": """
         SELECT count(*), count(*) FILTER (WHERE a.balance <> coalesce(s.amount, 0)) FROM points_account a
         LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM points_posting GROUP BY 1) s ON s.account_id = a.id
-        WHERE a.kind IN (1, 2, 3, 11, 12)""",
+        WHERE a.kind IN (1, 2, 3) OR a.kind >= 11""",
     "a collecting account is the sum of its postings up to the mark": """
         SELECT count(*), count(*) FILTER (WHERE a.balance <> coalesce(s.amount, 0)) FROM points_account a
         LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM points_account_day GROUP BY 1) s ON s.account_id = a.id

@@ -20,6 +20,9 @@ class Wallet(models.Model):
     balance = models.BigIntegerField(_("balance"), default=0)
     pending = models.BigIntegerField(_("pending"), default=0)
     held = models.BigIntegerField(_("held"), default=0)
+    # Reward credit (G8): what kept sales allow others to give, and what others have given.
+    credit = models.BigIntegerField(_("reward credit earned"), default=0)
+    rewarded = models.BigIntegerField(_("rewards given by others"), default=0)
     seq = models.BigIntegerField(default=0)
     last_at = models.DateTimeField(_("last movement"), null=True)
     tier = models.SmallIntegerField(_("tier"), default=0)
@@ -86,8 +89,16 @@ class Account(models.Model):
         BUDGET = 11, _("budget")
         # Translators: 商户促销金
         PROMO = 12, _("promotion credit")
+        # Translators: 付款在途
+        IN_PAYOUT = 13, _("in payout")
+        # Translators: 争议留存
+        RETAINED = 14, _("retained amount")
+        # Translators: 盈余
+        SURPLUS = 15, _("surplus")
 
-    LIVE = (Kind.CUSTODY, Kind.SUSPENSE, Kind.FLOAT, Kind.BUDGET, Kind.PROMO)
+    LIVE = (
+        Kind.CUSTODY, Kind.SUSPENSE, Kind.FLOAT, Kind.BUDGET, Kind.PROMO, Kind.IN_PAYOUT, Kind.RETAINED, Kind.SURPLUS
+    )  # fmt: skip
 
     id = models.BigAutoField(primary_key=True)
     kind = models.SmallIntegerField(_("kind"), choices=Kind.choices)

@@ -30,6 +30,32 @@ class Transfer(models.Model):
         ALLOT = 6, _("allotted")
         # Translators: 日结分配
         CLOSE = 7, _("closed")
+        # Translators: 奖励积分
+        AWARD = 8, _("bonus")
+        # Translators: 由退货商户承担
+        CHARGE = 9, _("charged to the merchant")
+        # Translators: 缓冲金垫付
+        ADVANCE = 10, _("advanced by the buffer")
+        # Translators: 清分
+        CLEAR = 11, _("cleared")
+        # Translators: 付款
+        PAY_OUT = 12, _("paid out")
+        # Translators: 争议留存
+        RETAIN = 13, _("retained")
+        # Translators: 惠顾积分
+        SURPLUS = 14, _("surplus shared")
+        # Translators: 待发积分到账
+        ISSUE = 15, _("issued when paid")
+        # Translators: 期初余额
+        OPEN = 16, _("opening balance")
+        # Translators: 停业清退
+        WIND_UP = 17, _("wound up")
+        # Translators: 欠款收回
+        REPAY = 18, _("paid back")
+        # Translators: 运营费提取
+        WITHDRAW = 19, _("fee withdrawn")
+        # Translators: 银行退回
+        BOUNCE = 20, _("returned by the bank")
 
     id = models.BigIntegerField(primary_key=True, verbose_name=_("number"))
     bucket = models.SmallIntegerField()
@@ -110,11 +136,15 @@ class Sale(models.Model):
         SALE = 1, _("sale")
         # Translators: 撤销
         VOID = 2, _("void")
+        # Translators: 退货
+        REFUND = 3, _("refund")
 
     class Reason(models.IntegerChoices):
         AS_AGREED = 0, _("as agreed")
         # Translators: 备付金不足，未发积分
         FLOAT_EXHAUSTED = 1, _("without points: the float was too small")
+        # Translators: 待发积分：商户付账后发放
+        PROMISED = 2, _("promised: points come when the merchant has paid")
 
     id = models.BigIntegerField(primary_key=True)
     outlet_id = models.BigIntegerField(_("outlet"))

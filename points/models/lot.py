@@ -32,6 +32,7 @@ class Lot(models.Model):
     is_open = models.BooleanField(default=True)
     earned = models.BigIntegerField(_("earned"))
     remaining = models.BigIntegerField(_("remaining"))
+    held = models.BigIntegerField(_("held"), default=0)
 
     objects = LotQuerySet.as_manager()
 

@@ -2,7 +2,7 @@
 -- Totals come from the roll-up, so a row that commits late falls into the next difference. Posting again posts nothing.
 -- A rounded fen may wander from the buffer back to a named party: then the buffer gives it back through the rest account.
 -- The entries' own due_on is 9999-12-31, so that they are never counted as released. Balances follow with the roll-up.
-CREATE FUNCTION points_close(p_on date, p_floats bigint[], p_now timestamptz DEFAULT NULL) RETURNS integer
+CREATE OR REPLACE FUNCTION points_close(p_on date, p_floats bigint[], p_now timestamptz DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   ts timestamptz; posted integer; todo bigint[];

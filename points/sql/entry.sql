@@ -1,5 +1,5 @@
 -- Opening accounts, and the entries that no till makes: bank lines, allotting them, adjustments.
-CREATE FUNCTION points_open_wallets(p_n integer, p_at timestamptz, p_tier smallint DEFAULT 0) RETURNS SETOF bigint
+CREATE OR REPLACE FUNCTION points_open_wallets(p_n integer, p_at timestamptz, p_tier smallint DEFAULT 0) RETURNS SETOF bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
   IF p_n IS NULL OR p_n NOT BETWEEN 1 AND 1000000 OR p_at IS NULL THEN RAISE EXCEPTION 'no wallets' USING ERRCODE = '22023'; END IF;
@@ -7,7 +7,7 @@ BEGIN
 END $$;
 
 -- One account per owner for kinds 3, 4, 6, 7, 12; opening it again returns it. Budgets (11) may be many.
-CREATE FUNCTION points_open_account(p_kind smallint, p_owner bigint, p_title text, p_float bigint, p_at timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION points_open_account(p_kind smallint, p_owner bigint, p_title text, p_float bigint, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   opened bigint;
@@ -22,7 +22,7 @@ BEGIN
   RETURN opened;
 END $$;
 
-CREATE FUNCTION points_open_rest(p_terms bigint, p_centre bigint, p_at timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION points_open_rest(p_terms bigint, p_centre bigint, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   opened bigint;
@@ -41,7 +41,7 @@ BEGIN
 END $$;
 
 -- A journal of one transfer without a wallet. Only for the functions below: not granted to anybody.
-CREATE FUNCTION points_enter(p_kind smallint, p_actor text, p_event timestamptz, p_at timestamptz, p_on date, p_debit bigint, p_credit bigint, p_points bigint)
+CREATE OR REPLACE FUNCTION points_enter(p_kind smallint, p_actor text, p_event timestamptz, p_at timestamptz, p_on date, p_debit bigint, p_credit bigint, p_points bigint)
 RETURNS bigint LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
   jid bigint := nextval('points_transfer_id');
@@ -52,7 +52,7 @@ BEGIN
 END $$;
 
 -- Row 1: a line of the bank's statement, once: custody → suspense.
-CREATE FUNCTION points_receive(p_bank text, p_account text, p_serial text, p_amount bigint, p_value_on date, p_payer text, p_memo text,
+CREATE OR REPLACE FUNCTION points_receive(p_bank text, p_account text, p_serial text, p_amount bigint, p_value_on date, p_payer text, p_memo text,
   p_actor text, p_event timestamptz, p_now timestamptz DEFAULT NULL) RETURNS TABLE (line_id bigint, is_new boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -79,7 +79,7 @@ BEGIN
 END $$;
 
 -- Row 1, matched: the whole line, suspense → a float, budget or promotion account.
-CREATE FUNCTION points_allot(p_line bigint, p_account bigint, p_actor text, p_event timestamptz, p_now timestamptz DEFAULT NULL) RETURNS bigint
+CREATE OR REPLACE FUNCTION points_allot(p_line bigint, p_account bigint, p_actor text, p_event timestamptz, p_now timestamptz DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   ts timestamptz; b record; jid bigint;
@@ -104,7 +104,7 @@ END $$;
 -- Row 31: a correction between a wallet and the float or budget of the named funder; the wallet may not go below zero.
 -- Positive: funder → wallet, a mature lot. Negative: wallet → funder, from that funder's lots, soonest lapse first.
 -- Status: 0 booked, 2 points short, 4 unknown wallet, 5 key reused, 10 funder short.
-CREATE FUNCTION points_adjust(p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_wallet bigint, p_funder bigint,
+CREATE OR REPLACE FUNCTION points_adjust(p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_wallet bigint, p_funder bigint,
   p_points bigint, p_expires date, p_event timestamptz, p_now timestamptz DEFAULT NULL)
 RETURNS TABLE (status smallint, replayed boolean, sale_id bigint, booked_at timestamptz, points integer, spent integer, rest integer,
   balance_after bigint, available_after bigint, figure bigint)
@@ -137,7 +137,7 @@ BEGIN
   IF w.seq IS NULL THEN
     st := 4;
   ELSIF p_points < 0 THEN
-    fig := least(free, (SELECT coalesce(sum(z.remaining), 0) FROM points_lot z WHERE z.bucket = (p_wallet % 64)::smallint AND z.wallet_id = p_wallet
+    fig := least(free, (SELECT coalesce(sum(z.remaining - z.held), 0) FROM points_lot z WHERE z.bucket = (p_wallet % 64)::smallint AND z.wallet_id = p_wallet
       AND z.matures_on = mature AND z.funder_id = p_funder));
     IF fig < -p_points THEN st := 2; ELSE fig := NULL; END IF;
   ELSE
@@ -165,8 +165,8 @@ BEGIN
       DO UPDATE SET earned = z.earned + excluded.earned, remaining = z.remaining + excluded.remaining, is_open = true;
   ELSE
     left_over := -p_points;
-    FOR r IN SELECT z.ctid AS tid, z.* FROM points_lot z WHERE z.bucket = (p_wallet % 64)::smallint AND z.wallet_id = p_wallet AND z.matures_on = mature
-        AND z.funder_id = p_funder AND z.remaining > 0 ORDER BY z.lapses_on, z.expires_on LOOP
+    FOR r IN SELECT z.ctid AS tid, z.bucket, z.lapses_on, z.funder_id, z.expires_on, z.remaining - z.held AS remaining FROM points_lot z WHERE z.bucket = (p_wallet % 64)::smallint AND z.wallet_id = p_wallet AND z.matures_on = mature
+        AND z.funder_id = p_funder AND z.remaining > z.held ORDER BY z.lapses_on, z.expires_on LOOP
       x := least(left_over, r.remaining);
       UPDATE points_lot SET remaining = remaining - x WHERE ctid = r.tid;
       INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)

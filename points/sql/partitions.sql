@@ -1,6 +1,6 @@
 -- Monthly partitions by booked_at, in Shanghai's months; never a default partition that could hold rows.
 -- The application may look 24 months ahead at most; the owner (town, replay, tests) may prepare a past.
-CREATE FUNCTION points_make_partitions(p_from date, p_to date) RETURNS integer
+CREATE OR REPLACE FUNCTION points_make_partitions(p_from date, p_to date) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   parent text; part text; month date; grantee oid; made integer := 0;
@@ -35,7 +35,7 @@ BEGIN
   RETURN made;
 END $$;
 
-CREATE FUNCTION points_balance_as_of(p_wallet bigint, p_at timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION points_balance_as_of(p_wallet bigint, p_at timestamptz) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT coalesce((SELECT t.balance_after FROM points_transfer t
     WHERE t.bucket = (p_wallet % 64)::smallint AND t.wallet_id = p_wallet AND t.booked_at <= p_at

@@ -14,7 +14,9 @@ CREATE TYPE points_line AS (
   rate integer, member integer, spend_fee_bps integer, rebate integer, points integer, fee integer,
   booked_on date, promised date, matures date, expires date, due date, float_balance bigint, base timestamptz, ahead integer,
   -- set when the decision is made; base is then the wallet's time before the first transfer of the batch
-  status smallint, earn_id bigint, spend_id bigint, seq bigint, at timestamptz, balance bigint, pending bigint, free bigint, is_last boolean, ord integer
+  status smallint, earn_id bigint, spend_id bigint, seq bigint, at timestamptz, balance bigint, pending bigint, free bigint, is_last boolean, ord integer,
+  -- kept: the operator's and the buffer's share of the rebate; credited: reward credit of this wallet's bills so far (G8)
+  kept integer, credited bigint
 );
 
 -- The time of booking: the clock after the lock, or p_now for the owner (town, replay, tests).
@@ -29,6 +31,11 @@ END $$;
 
 -- One guard for times that callers give: finite, not before 2000, and not later than the clock and five minutes. The owner
 -- who also chooses the time of booking (p_now) may be ahead of the clock.
+-- What a sale adds to its buyer's reward credit (G8): eight tenths of what fee and buffer keep of its rebate, each rounded down.
+CREATE OR REPLACE FUNCTION points_credit_of(p_rebate bigint, p_kept integer) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+  SELECT p_rebate * p_kept / 10000 * 8 / 10
+$$;
+
 CREATE OR REPLACE FUNCTION points_check_event(p_event timestamptz, p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF (p_event >= '2000-01-01 00:00+00' AND p_event < '2200-01-01 00:00+00' AND (p_now IS NOT NULL OR p_event <= clock_timestamp() + interval '5 minutes')) IS NOT TRUE THEN
@@ -48,7 +55,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   -- Scalars, not records: a field of a record is looked up by its name each time.
   w_balance bigint; w_pending bigint; w_free bigint; w_seq bigint; w_last timestamptz; w_open boolean; w_fits boolean;
-  t_id bigint; t_float bigint; t_proceeds bigint; t_fee_rest bigint; t_rate integer; t_member integer; t_spend_fee integer; t_matures integer;
+  t_id bigint; t_kept integer; t_float bigint; t_proceeds bigint; t_fee_rest bigint; t_rate integer; t_member integer; t_spend_fee integer; t_matures integer;
   t_holdback integer; f_closed date; f_balance bigint; ev_day date; rebate integer; fee integer;
   k points_key; r record;
   ts timestamptz; st smallint := 0; pts integer; rst integer; fig bigint; left_over bigint; x bigint; is_late boolean := false;
@@ -57,14 +64,14 @@ DECLARE
 BEGIN
   -- 1 the wallet is locked; beside it the terms and what the bill comes to
   SELECT z.balance, z.pending, z.balance - z.pending - z.held, z.seq, z.last_at, z.frozen_at IS NULL,
-      t.id, t.float_id, t.proceeds_id, t.fee_rest_id, t.rate_bps, t.member_bps, t.spend_fee_bps, t.matures_days, t.holdback_days,
+      t.id, 10000 - t.member_bps - t.centre_bps - t.promo_bps, t.float_id, t.proceeds_id, t.fee_rest_id, t.rate_bps, t.member_bps, t.spend_fee_bps, t.matures_days, t.holdback_days,
       f.closed_on, f.balance, (p_event AT TIME ZONE 'Asia/Shanghai')::date, (p_eligible::bigint * t.rate_bps + 5000) / 10000, p_spend::bigint * t.spend_fee_bps / 10000,
       p_paid BETWEEN 0 AND 1000000000 AND p_spend BETWEEN 0 AND 1000000000 AND p_paid + p_spend > 0 AND p_eligible BETWEEN 0 AND p_paid
         AND p_spend::bigint * 10000 <= (p_paid::bigint + p_spend) * t.spend_share_bps AND p_outlet IS NOT NULL
         AND p_event >= t.valid_from AND p_event < coalesce(t.valid_to, '2200-01-01 00:00+00')
         AND (p_now IS NOT NULL OR p_event <= clock_timestamp() + interval '5 minutes')
         AND p_key IS NOT NULL AND p_body IS NOT NULL AND p_caller_kind IS NOT NULL AND p_caller_id IS NOT NULL AND length(p_actor) <= 40
-    INTO w_balance, w_pending, w_free, w_seq, w_last, w_open, t_id, t_float, t_proceeds, t_fee_rest, t_rate, t_member, t_spend_fee, t_matures, t_holdback,
+    INTO w_balance, w_pending, w_free, w_seq, w_last, w_open, t_id, t_kept, t_float, t_proceeds, t_fee_rest, t_rate, t_member, t_spend_fee, t_matures, t_holdback,
       f_closed, f_balance, ev_day, rebate, fee, w_fits
     FROM points_wallet z, points_account a JOIN points_terms t ON t.id = a.terms_id JOIN points_account f ON f.id = t.float_id
     WHERE z.id = p_wallet AND a.id = p_rest AND a.kind = 5 FOR NO KEY UPDATE OF z;
@@ -124,8 +131,8 @@ BEGIN
   -- lots: begin
   IF p_spend > 0 THEN
     left_over := p_spend;
-    FOR r IN SELECT z.ctid AS tid, z.remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
-        WHERE z.bucket = b64 AND z.wallet_id = p_wallet AND z.matures_on = '2000-01-01' AND z.remaining > 0
+    FOR r IN SELECT z.ctid AS tid, z.remaining - z.held AS remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
+        WHERE z.bucket = b64 AND z.wallet_id = p_wallet AND z.matures_on = '2000-01-01' AND z.remaining > z.held
         ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
       x := least(left_over, r.remaining);
       WITH u AS (UPDATE points_lot SET remaining = remaining - x WHERE ctid = r.tid)
@@ -164,7 +171,8 @@ BEGIN
   INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, sale_id, booked_at, balance_after, available_after, figure, points, spent, rest, status)
     VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, jid, at, bal, free, fig, pts, p_spend, rst, st);
   IF legs > 0 THEN
-    UPDATE points_wallet SET balance = bal, pending = pend, seq = w_seq + legs, last_at = earn_at WHERE id = p_wallet;
+    UPDATE points_wallet SET balance = bal, pending = pend, seq = w_seq + legs, last_at = earn_at,
+      credit = credit + CASE WHEN st = 0 THEN points_credit_of(rebate, t_kept) ELSE 0 END WHERE id = p_wallet;
   END IF;
   -- 5 the float, when it was plenty
   IF is_late THEN
@@ -226,7 +234,7 @@ BEGIN
           u.rebate, u.rebate * u.member / 10000, u.spend::bigint * u.spend_fee_bps / 10000,
           u.booked_on, CASE WHEN u.day + u.matures_days > (u.base AT TIME ZONE 'Asia/Shanghai')::date THEN u.day + u.matures_days ELSE u.day END, CASE WHEN u.day + u.matures_days > (u.base AT TIME ZONE 'Asia/Shanghai')::date THEN u.day + u.matures_days ELSE mature END,
           (date_trunc('quarter', u.day + interval '24 months') + interval '3 months - 1 day')::date, u.booked_on + u.holdback_days, u.float_balance, u.base,
-          NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, u.o)::points_line AS line,
+          NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, u.o, u.kept, NULL)::points_line AS line,
         (CASE WHEN u.known THEN CASE WHEN u.same THEN 10 ELSE 5 END
               WHEN u.first_o < u.o THEN CASE WHEN u.first_body = u.body AND u.first_wallet = u.wallet THEN 11 ELSE 5 END
               WHEN u.frozen IS NULL THEN 4 WHEN u.frozen THEN 3 ELSE 0 END)::smallint AS st,
@@ -238,7 +246,7 @@ BEGIN
         SELECT q.*, (q.o)::integer AS ordinal, z.key IS NOT NULL AS known, z.body = q.body AND z.wallet_id = q.wallet AS same, v.frozen,
           first_value(q.o) OVER same_key AS first_o, first_value(q.body) OVER same_key AS first_body, first_value(q.wallet) OVER same_key AS first_wallet,
           t.id AS terms, t.float_id, t.proceeds_id AS proceeds, t.fee_rest_id AS fee_rest, t.rate_bps AS rate, t.member_bps AS member, t.spend_fee_bps,
-          t.spend_share_bps, t.matures_days, t.holdback_days, t.valid_from, t.valid_to, f.balance AS float_balance,
+          10000 - t.member_bps - t.centre_bps - t.promo_bps AS kept, t.spend_share_bps, t.matures_days, t.holdback_days, t.valid_from, t.valid_to, f.balance AS float_balance,
           (q.eligible::bigint * t.rate_bps + 5000) / 10000 AS rebate, d.day, d.base,
           greatest(least(d.day, (d.base AT TIME ZONE 'Asia/Shanghai')::date), f.closed_on + 1) AS booked_on
         FROM unnest(p_key, p_body, p_wallet, p_outlet, p_rest, p_event, p_paid, p_eligible, p_spend, p_reference) WITH ORDINALITY
@@ -305,18 +313,19 @@ BEGIN
       z.terms, z.float_id, z.proceeds, z.fee_rest, z.rest_id, z.rate, z.member, z.spend_fee_bps, z.rebate, z.got, z.fee,
       z.booked_on, z.promised, z.matures, z.expires, z.due, NULL, greatest(z.last_at + interval '1 microsecond', z.floor_at), z.ahead, z.st, z.eid, z.jid, z.seq0 + z.ahead,
       greatest(greatest(z.last_at + interval '1 microsecond', z.floor_at) + z.ahead * interval '1 microsecond', CASE WHEN z.legs = 0 THEN z.base END),
-      z.balance, z.pending, z.free, z.is_last, z.ord)::points_line)
+      z.balance, z.pending, z.free, z.is_last, z.ord, z.kept, z.credited)::points_line)
     INTO lines
     FROM (
       SELECT y.*, max(CASE WHEN y.legs > 0 THEN y.base - y.ahead * interval '1 microsecond' END) OVER (PARTITION BY y.wallet ORDER BY y.ord) AS floor_at
       FROM (
         SELECT c.key, c.body, c.wallet, c.outlet, c.event_at, c.paid, c.eligible, c.spend, c.reference, c.terms, c.float_id, c.proceeds, c.fee_rest, c.rest_id,
-          c.rate, c.member, c.spend_fee_bps, c.rebate, c.fee, c.booked_on, c.promised, c.matures, c.expires, c.due, c.base, c.ord, c.st, c.got, c.legs, c.jid,
+          c.rate, c.member, c.spend_fee_bps, c.rebate, c.fee, c.booked_on, c.promised, c.matures, c.expires, c.due, c.base, c.ord, c.kept, c.st, c.got, c.legs, c.jid,
           CASE WHEN c.legs = 2 THEN nextval('points_transfer_id') ELSE c.jid END AS eid,
           v.seq AS seq0, v.last_at, (sum(c.legs) OVER mine - c.legs)::integer AS ahead,
           (v.balance + sum(c.got - c.spend) OVER mine)::bigint AS balance,
           (v.pending + sum(c.later) OVER mine)::bigint AS pending,
           (v.free + sum(c.got - c.later - c.spend) OVER mine)::bigint AS free,
+          (sum(CASE WHEN c.st = 0 THEN points_credit_of(c.rebate, c.kept) ELSE 0 END) OVER mine)::bigint AS credited,
           lead(c.ord) OVER mine IS NULL AS is_last
         FROM (SELECT u.*, sts[u.ord] AS st, nextval('points_transfer_id') AS jid,
             CASE WHEN sts[u.ord] = 0 THEN u.points ELSE 0 END AS got,
@@ -344,8 +353,8 @@ BEGIN
         SELECT v.wallet, s.spend_id, s.at, c.tid, c.lapses_on, c.funder_id, c.expires_on, (least(s.hi, c.hi) - greatest(s.lo, c.lo))::bigint AS points
         FROM v CROSS JOIN LATERAL (
           SELECT z.*, z.hi - z.remaining AS lo FROM (
-            SELECT y.ctid AS tid, y.lapses_on, y.funder_id, y.expires_on, y.remaining, sum(y.remaining) OVER (ORDER BY y.lapses_on, y.funder_id, y.expires_on) AS hi
-            FROM points_lot y WHERE y.bucket = (v.wallet % 64)::smallint AND y.wallet_id = v.wallet AND y.matures_on = mature AND y.remaining > 0
+            SELECT y.ctid AS tid, y.lapses_on, y.funder_id, y.expires_on, y.remaining - y.held AS remaining, sum(y.remaining - y.held) OVER (ORDER BY y.lapses_on, y.funder_id, y.expires_on) AS hi
+            FROM points_lot y WHERE y.bucket = (v.wallet % 64)::smallint AND y.wallet_id = v.wallet AND y.matures_on = mature AND y.remaining > y.held
             OFFSET 0) z WHERE z.hi - z.remaining < v.total) c
         CROSS JOIN LATERAL unnest(v.ids, v.ats, v.los, v.his) AS s(spend_id, at, lo, hi)
         WHERE c.lo < s.hi AND s.lo < c.hi),
@@ -390,7 +399,7 @@ BEGIN
       SELECT p_key[s.o], p_body[s.o], p_wallet[s.o], NULL, NULL, bals[s.o], frees[s.o], figs[s.o], 0, 0, 0, s.st
         FROM unnest(sts) WITH ORDINALITY AS s(st, o) WHERE NOT plain AND s.st IN (2, 3, 4)
       ORDER BY 1) g),
-  d AS (UPDATE points_wallet z SET balance = y.balance, pending = y.pending,
+  d AS (UPDATE points_wallet z SET balance = y.balance, pending = y.pending, credit = z.credit + y.credited,
       seq = y.seq + (y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer,
       last_at = y.base + (y.ahead + (y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer - 1) * interval '1 microsecond'
     FROM y WHERE z.id = y.wallet AND y.is_last AND y.ahead + (y.spend > 0)::integer + (y.status = 0 AND y.rebate > 0)::integer > 0)
@@ -422,8 +431,8 @@ BEGIN
   FOR l IN SELECT u.* FROM unnest(p_lines) u WHERE u.wallet = ANY (p_wallets) ORDER BY u.ord LOOP
     left_over := l.spend;
     IF left_over > 0 THEN
-      FOR r IN SELECT z.ctid AS tid, z.remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
-          WHERE z.bucket = (l.wallet % 64)::smallint AND z.wallet_id = l.wallet AND z.matures_on = '2000-01-01' AND z.remaining > 0
+      FOR r IN SELECT z.ctid AS tid, z.remaining - z.held AS remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
+          WHERE z.bucket = (l.wallet % 64)::smallint AND z.wallet_id = l.wallet AND z.matures_on = '2000-01-01' AND z.remaining > z.held
           ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
         x := least(left_over, r.remaining);
         UPDATE points_lot SET remaining = remaining - x WHERE ctid = r.tid;

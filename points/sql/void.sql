@@ -2,7 +2,7 @@
 -- spent come back first, to their lots (row 25: into an expired lot until 30 days after its expiry); then what was earned
 -- is taken from the sale's own lot. Nothing is undone when those points are gone.
 -- Status: 0 booked, 5 key reused, 6 sale unknown, 7 void already, 8 too late, 9 points gone.
-CREATE FUNCTION points_void(
+CREATE OR REPLACE FUNCTION points_void(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_outlet bigint, p_sale bigint,
   p_event timestamptz, p_now timestamptz DEFAULT NULL
 ) RETURNS TABLE (status smallint, replayed boolean, sale_id bigint, booked_at timestamptz, points integer, spent integer, rest integer,
@@ -104,7 +104,9 @@ BEGIN
         sold.debit_id, sold.credit_id, -sold.points, sold.rest_id, -sold.rest, sold.matures_on, sold.expires_on, sold.due_on, bal, sold.id);
   END LOOP;
   IF sq > w.seq THEN
-    UPDATE points_wallet SET balance = bal, pending = pend, seq = sq, last_at = at WHERE id = wallet;
+    UPDATE points_wallet SET balance = bal, pending = pend, seq = sq, last_at = at,
+      credit = credit - CASE WHEN s.reason = 0 THEN (SELECT points_credit_of(s.rebate_fen, 10000 - z.member_bps - z.centre_bps - z.promo_bps)
+        FROM points_terms z WHERE z.id = s.terms_id) ELSE 0 END WHERE id = wallet;
   END IF;
   INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, reverses_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
       rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)

@@ -119,11 +119,11 @@ UNSEEN = {
     "points_sale": {"reference"},
     "points_terms": {"version", "spend_share_bps", "valid_from"},
     "points_transfer": {"xid"},
-    "points_wallet": {"tier", "opened_at"},
+    "points_wallet": {"tier", "opened_at", "credit", "rewarded"},
     "points_mark": {"moved_at", "xid"},
     "points_proof": {"taken_at"},
     "points_proof_bucket": {"leaves", "groups"},
-    "points_lot": {"earned"},
+    "points_lot": {"earned", "held"},
 }
 # Who holds which wallet (handles, passes) is not the book's to prove.
 BOOK = {

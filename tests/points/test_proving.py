@@ -67,7 +67,7 @@ def test_what_is_published_adds_up_before_and_after_the_roll_up(shop: Shop) -> N
     assert figures["owed_fen"] | {"centre": 0} == {
         "suspense": 0, "float": 100_000 - 808, "proceeds": 99, "rest": 303, "fee_rest": 1, "centre": 0, "promo": 0,
     }  # fmt: skip
-    assert figures["own_fen"] == {"fee": 0, "buffer": 0, "breakage": 0}
+    assert figures["own_fen"] == {"fee": 0, "buffer": 0, "breakage": 0, "surplus": 0}
     rollup.run()
     closing.close(NOON.date() - timedelta(days=1), now=FIVE_PM)
     tomorrow = proved(NOON + timedelta(days=1)).published

@@ -1,0 +1,22 @@
+"""Holds: points set aside for a bill that is not final."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+def read(name):
+    return migrations.RunSQL((SQL / f"{name}.sql").read_text(encoding="utf-8"), migrations.RunSQL.noop)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("points", "0006_settling")]
+
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            database_operations=[read("hold"), read("privileges")],
+            state_operations=[],
+        )
+    ]

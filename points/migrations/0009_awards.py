@@ -1,0 +1,22 @@
+"""Bonuses of rules, with their payers, counters and traces."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+def read(name):
+    return migrations.RunSQL((SQL / f"{name}.sql").read_text(encoding="utf-8"), migrations.RunSQL.noop)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("points", "0008_refunds")]
+
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            database_operations=[read("award"), read("privileges")],
+            state_operations=[],
+        )
+    ]

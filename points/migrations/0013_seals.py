@@ -1,0 +1,22 @@
+"""Seals of the history, by day and bucket."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+def read(name):
+    return migrations.RunSQL((SQL / f"{name}.sql").read_text(encoding="utf-8"), migrations.RunSQL.noop)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("points", "0012_surplus")]
+
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            database_operations=[read("seal"), read("privileges")],
+            state_operations=[],
+        )
+    ]

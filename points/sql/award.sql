@@ -1,0 +1,1 @@
+-- Bonuses of rules, with their payers, counters and traces.

@@ -1,0 +1,1 @@
+-- Clearing: statements, payouts, retained amounts, bank lines both ways.

@@ -1,0 +1,1 @@
+-- Holds: points set aside for a bill that is not final.

@@ -1,0 +1,1 @@
+-- Postpaid merchants: credit lines, promised points, bills.

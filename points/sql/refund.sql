@@ -1,0 +1,1 @@
+-- Refunds in part and in full, what is due, and who should still pay back.

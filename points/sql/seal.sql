@@ -1,0 +1,1 @@
+-- Seals of the history, by day and bucket.

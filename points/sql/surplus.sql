@@ -1,0 +1,1 @@
+-- Surplus closings, opening balances, and the closing mode.
