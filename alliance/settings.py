@@ -138,6 +138,7 @@ CELERY_BEAT_SCHEDULE = {
     "close": {"task": "points.tasks.close", "schedule": crontab(minute="20", hour="0")},
     # Once a day, after the close; the later hours only if that one was missed.
     "prove": {"task": "points.tasks.prove", "schedule": crontab(minute="50")},
+    "rules": {"task": "points.tasks.turn_rules", "schedule": 60.0},
     "figures": {"task": "alliance.tasks.reckon_figures", "schedule": 300.0},
     "sessions": {"task": "alliance.tasks.sweep_sessions", "schedule": crontab(minute="40", hour="3")},
     "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},

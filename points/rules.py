@@ -27,7 +27,7 @@ from points.calc import lint
 from points.calc import rules as sums
 from points.calc.promises import Promises
 from points.calc.rules.reading import faults, read
-from points.models import Account, Rule, RuleVersion, Terms
+from points.models import Account, Backtest, Rule, RuleVersion, Sale, Terms
 
 PROMISES = Path(__file__).resolve().parent / "data" / "promises.json"
 # A bill that is on its way may have read the version before (merchants.agreements says the same of agreements).
@@ -56,6 +56,16 @@ PAYER_CANNOT = declare(
 TOO_EARLY = declare("rule_starts_too_early", 422, _("A rule can start on %(earliest)s at the earliest."))
 NOT_BEGUN = declare("rule_not_begun", 409, _("This version begins later. It can be ended, but not started before."))
 NOT_DECIDED = declare("rule_not_decided", 409, _("Only a version that was in force can be rolled back to."))
+NOT_IN_FORCE = declare("rule_not_in_force", 409, _("This version is not in force now, so there is nothing to undo."))
+NOTHING_BEFORE = declare(
+    "rule_nothing_before", 409, _("No version of this rule was in force before this one. End it instead.")
+)
+OVER = declare("rule_over", 409, _("The time of this version is over already. Take it back and give it another end."))
+UNTRIED = declare(
+    "rule_not_backtested",
+    409,
+    _("This content was not back-tested within %(days)s days. Back-test it first; the second person will see it."),
+)
 
 
 @cache
@@ -130,7 +140,9 @@ def change(
     return row
 
 
-def roll_back(*, to: RuleVersion, starts_at: datetime, actor: Actor, at: datetime) -> RuleVersion:
+def roll_back(
+    *, to: RuleVersion, starts_at: datetime, actor: Actor, at: datetime, ends_at: datetime | None = None
+) -> RuleVersion:
     """Draft a new version that is equal to an older one. Refuses: rule_not_decided, rule_draft_open."""
     if not to.is_decided:
         raise NOT_DECIDED()
@@ -139,10 +151,34 @@ def roll_back(*, to: RuleVersion, starts_at: datetime, actor: Actor, at: datetim
         payer=to.rule.payer,
         definition=to.definition,
         starts_at=starts_at,
+        ends_at=ends_at,
         actor=actor,
         at=at,
         equals_version=to.version,
     )
+
+
+@transaction.atomic
+def undo(*, version: RuleVersion, user: User, at: datetime) -> Approval:
+    """Propose the return to what was in force before this version; it starts as soon as a second person approves.
+
+    Needs no back-test, because it was in force before. Refuses: rule_not_in_force, rule_nothing_before,
+    rule_draft_open, and whatever `submit` refuses.
+    """
+    row = _locked(version)
+    if not (row.was_in_force(at) and (row.ends_at is None or row.ends_at > at)):
+        raise NOT_IN_FORCE()
+    older = previous(row, at)
+    if older is None:
+        raise NOTHING_BEFORE()
+    back = roll_back(to=older, starts_at=at, ends_at=row.ends_at, actor=Actor.user(user), at=at)
+    return submit(version=back, user=user, at=at)
+
+
+def previous(row: RuleVersion, at: datetime) -> RuleVersion | None:
+    """Return the version of the same rule that was in force before this one."""
+    older = row.rule.versions.decided().filter(starts_at__lt=row.starts_at).order_by("-starts_at")  # type: ignore[attr-defined]
+    return next((each for each in older.exclude(pk=row.pk) if each.was_in_force(at)), None)
 
 
 # --- deciding -----------------------------------------------------------------------------------
@@ -152,7 +188,8 @@ def roll_back(*, to: RuleVersion, starts_at: datetime, actor: Actor, at: datetim
 def submit(*, version: RuleVersion, user: User, at: datetime) -> Approval:
     """Check a draft together with everything that will be in force, and ask a second person.
 
-    Refuses: rule_not_a_draft, rule_starts_too_early, approval_already_asked, and the code of the first finding.
+    Refuses: rule_not_a_draft, rule_starts_too_early, rule_not_backtested, approval_already_asked, and the code of the
+    first finding.
     """
     row = _locked(version)
     if row.state != RuleVersion.State.DRAFT:
@@ -160,6 +197,9 @@ def submit(*, version: RuleVersion, user: User, at: datetime) -> Approval:
     _check_start(row, at)
     found = check(row, at)
     _refuse(found)
+    tried = tried_by(row, at)
+    if tried is None and needs_backtest(row, at):
+        raise UNTRIED(days=Backtest.VALID.days)
     actor = Actor.user(user)
     row.submitted_by = str(actor)
     row.save(update_fields=["submitted_by"])
@@ -168,6 +208,7 @@ def submit(*, version: RuleVersion, user: User, at: datetime) -> Approval:
         "rule": row.rule.code,
         "version": row.version,
         "told": [[each.code, each.rule, dict(each.facts)] for each in found],
+        "backtest": tried.pk if tried else None,
     }
     unit = Unit.objects.get(parent__isnull=True)
     return approvals.ask(kind=KIND, subject=events.subject_of(row), facts=facts, unit=unit, user=user, at=at)
@@ -177,7 +218,36 @@ def describe(approval: Approval) -> str:
     row = RuleVersion.objects.select_related("rule__payer").get(pk=approval.subject.partition(":")[2])
     changes = (each.text() for each in diff(before(row), row))
     told = (said(lint.Finding(code, rule, tuple(facts.items()))) for code, rule, facts in approval.facts["told"])
-    return " · ".join([f"{row} · {row.rule.payer}", *changes, *told])
+    backtest = Backtest.objects.filter(pk=approval.facts.get("backtest")).first()
+    return " · ".join([f"{row} · {row.rule.payer}", *changes, *told, _tried(row, backtest, approval.asked_at)])
+
+
+def _tried(row: RuleVersion, backtest: Backtest | None, at: datetime) -> str:
+    """Say what the back-test came to, or why there is none."""
+    if backtest is not None:
+        facts = {
+            "first": backtest.first_on,
+            "last": backtest.last_on,
+            "before": f"{backtest.points_before:,}",
+            "after": f"{backtest.points_after:,}",
+            "touched": f"{backtest.touched:,}",
+            "receipts": f"{backtest.receipts:,}",
+        }
+        # Translators: 回测结果，供第二人查看
+        return (
+            _t(
+                "Back-test from %(first)s to %(last)s: %(after)s points on top of the base instead of %(before)s; "
+                "%(touched)s of %(receipts)s receipts differ."
+            )
+            % facts
+        )
+    if is_return(row, at):
+        return _t("Returns to version %(version)s, which was in force before; starts with the approval.") % {
+            "version": row.equals_version
+        }
+    if not says_something_new(row, at):
+        return _t("Only words change, so it was not back-tested.")
+    return _t("Not back-tested: there is no history yet.")
 
 
 # Translators: 规则生效
@@ -188,16 +258,26 @@ def approve(approval: Approval, actor: Actor, at: datetime) -> RuleVersion:
     Refuses: rule_starts_too_early, move_not_allowed, and the code of the first finding.
     """
     row = _locked(RuleVersion.objects.get(pk=approval.subject.partition(":")[2]))
-    _check_start(row, at)
+    is_at_once = _check_start(row, at) and row.starts_at <= at
+    if is_at_once:
+        # What was booked until now was booked by the version that it replaces.
+        row.starts_at = at
+        if row.ends_at is not None and row.ends_at <= at:
+            raise OVER()
+        row.save(update_fields=["starts_at"])
     _refuse(check(row, at))
     running = row.rule.versions.from_now(at).exclude(pk=row.pk)  # type: ignore[attr-defined]
     for other in running.filter(starts_at__lt=row.starts_at):
         if other.ends_at is None or other.ends_at > row.starts_at:
             other.ends_at = row.starts_at
             other.save(update_fields=["ends_at"])
+        if is_at_once:
+            move(LIFE, other, "end", actor=actor, at=at, version=other.version)
     row.approved_by = str(actor)
     row.save(update_fields=["approved_by"])
     move(LIFE, row, "approve", actor=actor, at=at, version=row.version)
+    if is_at_once:
+        move(LIFE, row, "start", actor=actor, at=at, version=row.version)
     return row
 
 
@@ -221,6 +301,22 @@ def end(*, version: RuleVersion, actor: Actor, at: datetime) -> None:
         move(LIFE, row, "end", actor=actor, at=at, version=row.version)
 
 
+def turn(*, at: datetime) -> int:
+    """Note what the clock has brought: versions whose end or start has come. Return how many were moved."""
+    actor, moved = Actor.system("clock"), 0
+    rows = RuleVersion.objects.filter(state__in=[RuleVersion.State.APPROVED, RuleVersion.State.LIVE])
+    over, begun = rows.filter(ends_at__lte=at), rows.filter(state=RuleVersion.State.APPROVED, starts_at__lte=at)
+    for verb, wanted in ((end, over.order_by("ends_at", "pk")), (start, begun.order_by("starts_at", "pk"))):
+        for row in list(wanted):
+            try:
+                verb(version=row, actor=actor, at=at)
+            except Refused:
+                # Somebody else was faster.
+                continue
+            moved += 1
+    return moved
+
+
 def _locked(version: RuleVersion) -> RuleVersion:
     return RuleVersion.objects.select_for_update(of=("self",)).select_related("rule__payer").get(pk=version.pk)
 
@@ -229,9 +325,46 @@ def _is_asked(row: RuleVersion) -> bool:
     return Approval.objects.waiting().filter(kind=KIND, subject=events.subject_of(row)).exists()
 
 
-def _check_start(row: RuleVersion, at: datetime) -> None:
-    if row.starts_at < at + NOTICE:
+def _check_start(row: RuleVersion, at: datetime) -> bool:
+    """Refuse a start that is too early; return whether the version starts with its approval."""
+    if row.starts_at >= at + NOTICE:
+        return False
+    if not is_return(row, at):
         raise TOO_EARLY(earliest=(at + NOTICE).isoformat(timespec="minutes"))
+    return True
+
+
+def is_return(row: RuleVersion, at: datetime) -> bool:
+    """Return whether a version is equal to one that was in force before."""
+    if row.equals_version is None:
+        return False
+    older = row.rule.versions.filter(version=row.equals_version).first()  # type: ignore[attr-defined]
+    return older is not None and older.was_in_force(at) and older.digest == row.digest
+
+
+def says_something_new(row: RuleVersion, at: datetime) -> bool:
+    """Return whether a version touches money: whether more than its words differs from what is in force."""
+    now = row.rule.versions.in_force(at).first()  # type: ignore[attr-defined]
+    if now is None:
+        return True
+    old, new = ({name: part for name, part in each.definition.items() if name != "words"} for each in (now, row))
+    return bool(old != new)
+
+
+def needs_backtest(row: RuleVersion, at: datetime) -> bool:
+    """Return whether a version must be back-tested first: it touches money, is new, and there is history."""
+    return says_something_new(row, at) and not is_return(row, at) and Sale.objects.sales().exists()
+
+
+def tried_by(row: RuleVersion, at: datetime) -> Backtest | None:
+    """Return the newest back-test of just this content that is not too old."""
+    return Backtest.objects.fresh(row, at).first()
+
+
+def refuse_faults(row: RuleVersion) -> None:
+    """Refuse a definition that cannot be read, with the code of its first fault."""
+    if faults(row.definition):
+        _refuse(lint.definition(row.rule.code, row.definition, promises()))
 
 
 def _refuse(found: list[lint.Finding]) -> None:
@@ -285,8 +418,16 @@ def check(row: RuleVersion, at: datetime) -> list[lint.Finding]:
     found = lint.definition(row.rule.code, row.definition, promises())
     if faults(row.definition):
         return found
+    found += _loss(row)
     checked = _checked(_beside(row, at), at, asked=(row.rule.code, row.version))
     return found + [each for each in checked if each.code != "rule_unreachable" or each.rule == row.rule.code]
+
+
+def _loss(row: RuleVersion) -> list[lint.Finding]:
+    """Name a loss budget to both people, whether or not a faked sale gains by it."""
+    loss = row.definition.get("loss")
+    facts = (("name", loss["name"]), ("fen", loss["fen"])) if loss else ()
+    return [lint.Finding("loss_budget", row.rule.code, facts)] if loss else []
 
 
 def check_in_force(at: datetime) -> list[lint.Finding]:

@@ -14,7 +14,7 @@ from alliance import jobs
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
-from points import closing, expiry, partitions, proving, rollup, totals
+from points import backtesting, closing, expiry, partitions, proving, rollup, rules, totals
 from points.models import Proof
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14}
@@ -126,3 +126,14 @@ def _prove_again(job: Job) -> None:
 @shared_task
 def partitions_ahead() -> int:
     return partitions.ahead(3)
+
+
+@shared_task
+def turn_rules() -> int:
+    """Start and end rule versions whose time has come."""
+    return rules.turn(at=timezone.now())
+
+
+@shared_task
+def back_test(pk: int) -> bool:
+    return backtesting.run(pk)

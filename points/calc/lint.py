@@ -50,9 +50,13 @@ SENTENCES = {
         "Fakers can gain %(net)s fen for each ¥1,000 until the loss budgets of %(rules)s are used up: "
         "%(loss)s fen at most. Two people have to want that."
     ),
+    "loss_budget": gettext_noop(
+        "%(rule)s has the loss budget “%(name)s”: others may give %(fen)s fen beyond the bound of G8. "
+        "It takes two people, one who hands it in and another who approves it."
+    ),
     "search_not_whole": gettext_noop("There are too many rules at once to search all situations for a faked sale."),
 }  # fmt: skip
-TELLING = {"loss_budget_gains"}
+TELLING = {"loss_budget", "loss_budget_gains"}
 
 
 @dataclass(frozen=True, slots=True)

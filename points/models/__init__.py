@@ -1,4 +1,5 @@
 from points.models.account import Account, Terms, Wallet
+from points.models.backtest import Backtest, BacktestRow
 from points.models.clearing import AccountDay, BankLine, Mark, Split
 from points.models.handle import Handle, Pass
 from points.models.journal import Journal, Key, Reversal, Sale, Transfer
@@ -10,6 +11,8 @@ __all__ = [
     "MATURE",
     "Account",
     "AccountDay",
+    "Backtest",
+    "BacktestRow",
     "BankLine",
     "Handle",
     "Journal",

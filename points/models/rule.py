@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -38,8 +40,8 @@ class RuleVersionQuerySet(models.QuerySet["RuleVersion"]):
         return self.decided().filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at), starts_at__lte=at)
 
     def from_now(self, at: datetime) -> RuleVersionQuerySet:
-        """Return what is in force or will be."""
-        return self.decided().filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at))
+        """Return what is in force or will be; what was called off before it began never will."""
+        return self.decided().filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at) & Q(ends_at__gt=F("starts_at")))
 
 
 class RuleVersion(models.Model):
@@ -109,3 +111,14 @@ class RuleVersion(models.Model):
     @property
     def is_decided(self) -> bool:
         return self.state in self.DECIDED
+
+    def was_in_force(self, at: datetime) -> bool:
+        """Return whether it is in force or was, for however short a time; one that was called off never was."""
+        is_whole = self.ends_at is None or self.ends_at > self.starts_at
+        return self.is_decided and self.starts_at <= at and is_whole
+
+    @property
+    def digest(self) -> str:
+        """Return what stands for everything that this version says; its dates and number are not part of it."""
+        said = [self.rule.code, self.rule.payer_id, self.definition]
+        return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

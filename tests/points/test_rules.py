@@ -298,3 +298,123 @@ def test_the_agreements_of_the_named_merchants_are_theirs(db: None) -> None:
     found = rules.cards(timezone.now(), {dear.merchant.float_id, cheap.merchant.float_id})
     assert (found[dear.merchant.float_id].rate_bps, found[cheap.merchant.float_id].rate_bps) == (2_000, 300)
     assert len(set(found.values())) == 2
+
+
+# --- the clock and the way back -----------------------------------------------------------------
+
+
+def test_the_clock_starts_and_ends_versions(draft: Make, people: tuple[User, User]) -> None:
+    version = decide(draft(ends_at=SOON + timedelta(days=2)), people)
+    assert rules.turn(at=SOON - timedelta(seconds=1)) == 0
+    assert rules.turn(at=SOON) == 1
+    version.refresh_from_db()
+    assert version.state == "live"
+    assert (rules.turn(at=SOON), rules.turn(at=SOON + timedelta(days=2)), rules.turn(at=SOON + timedelta(9))) == (
+        0,
+        1,
+        0,
+    )
+    version.refresh_from_db()
+    assert (version.state, version.ends_at) == ("ended", SOON + timedelta(days=2))
+
+
+def test_a_version_whose_whole_time_was_missed_is_ended(draft: Make, people: tuple[User, User]) -> None:
+    version = decide(draft(ends_at=SOON + timedelta(days=2)), people)
+    assert rules.turn(at=SOON + timedelta(days=9)) == 1
+    version.refresh_from_db()
+    assert version.state == "ended"
+
+
+def test_one_press_proposes_the_way_back_and_it_starts_with_the_approval(
+    draft: Make, people: tuple[User, User]
+) -> None:
+    first = decide(draft(), people)
+    until = SOON + timedelta(days=30)
+    eighty = {**EVENING, "effect": {"kind": "rate", "bps": 80}}
+    second = decide(draft(eighty, starts_at=SOON + timedelta(1), ends_at=until), people)
+    with pytest.raises(Refused, match="rule_not_in_force"):
+        rules.undo(version=second, user=people[0], at=SOON)
+    at = SOON + timedelta(days=2)
+    rules.turn(at=at)
+    with pytest.raises(Refused, match="rule_not_in_force"):
+        rules.undo(version=first, user=people[0], at=at)
+    approval = rules.undo(version=second, user=people[0], at=at)
+    with translation.override("en"):
+        assert "Returns to version 1" in rules.describe(approval)
+    assert [rule.version for rule in rules.rule_set_in_force(at).rules] == [2]
+    with pytest.raises(Refused, match="approval_same_person"):
+        approvals.approve(approval, user=people[0], at=at)
+    decided = at + timedelta(hours=3)
+    back = approvals.approve(approval, user=people[1], at=decided)
+    second.refresh_from_db()
+    assert (back.definition, back.starts_at, back.ends_at, back.state) == (EVENING, decided, until, "live")
+    assert (second.ends_at, second.state) == (decided, "ended")
+    # What was booked until then stays with the version that was in force.
+    before = decided - timedelta(seconds=1)
+    assert [rule.version for rule in rules.rule_set_in_force(before).rules] == [2]
+    assert [rule.version for rule in rules.rule_set_in_force(decided).rules] == [3]
+    # And back again.
+    assert rules.previous(back, decided) == second
+
+
+def test_there_is_no_way_back_from_a_first_version(draft: Make, people: tuple[User, User]) -> None:
+    version = decide(draft(), people)
+    with pytest.raises(Refused, match="rule_nothing_before"):
+        rules.undo(version=version, user=people[0], at=SOON)
+
+
+def test_a_version_that_was_called_off_is_no_way_back(draft: Make, people: tuple[User, User]) -> None:
+    called_off = decide(draft(), people)
+    rules.end(version=called_off, actor=TEST, at=AT)
+    second = decide(draft({**EVENING, "priority": 7}, starts_at=SOON + timedelta(1)), people)
+    at = SOON + timedelta(2)
+    assert rules.previous(second, at) is None
+    # Nor may a draft equal to it start at once.
+    back = rules.roll_back(to=called_off, starts_at=at, actor=TEST, at=at)
+    with pytest.raises(Refused, match="rule_starts_too_early"):
+        rules.submit(version=back, user=people[0], at=at)
+
+
+def test_a_way_back_whose_time_is_over_is_refused(draft: Make, people: tuple[User, User]) -> None:
+    decide(draft(), people)
+    until = SOON + timedelta(days=3)
+    second = decide(draft({**EVENING, "priority": 7}, starts_at=SOON + timedelta(1), ends_at=until), people)
+    approval = rules.undo(version=second, user=people[0], at=SOON + timedelta(2))
+    with pytest.raises(Refused, match="rule_over"):
+        approvals.approve(approval, user=people[1], at=until)
+
+
+def test_only_a_way_back_comes_to_start_later(draft: Make, people: tuple[User, User]) -> None:
+    """Even by SQL: what was handed in keeps its start, a return may only start later."""
+    first = decide(draft(), people)
+    second = decide(draft({**EVENING, "priority": 7}, starts_at=SOON + timedelta(1)), people)
+    at = SOON + timedelta(2)
+    rules.undo(version=second, user=people[0], at=at)
+    waiting = RuleVersion.objects.filter(equals_version=first.version)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        waiting.update(starts_at=at - timedelta(seconds=1))
+    waiting.update(starts_at=at + timedelta(seconds=1))
+    other = draft(code="other", starts_at=SOON)
+    rules.submit(version=other, user=people[0], at=AT)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RuleVersion.objects.filter(pk=other.pk).update(starts_at=SOON + timedelta(1))
+
+
+def test_a_loss_budget_is_named_even_if_no_faker_gains(draft: Make, people: tuple[User, User]) -> None:
+    """170 of 10,000 are above the bound of gifts by others, and still below what a faked sale would need."""
+    lost = {**EVENING, "effect": {"kind": "rate", "bps": 170}}
+    with pytest.raises(Refused, match="outside_above_bound"):
+        rules.submit(version=draft(lost, code="without"), user=people[0], at=AT)
+    version = draft({**lost, "loss": {"name": "opening week", "fen": 5_000}})
+    assert [finding.code for finding in rules.check(version, AT)] == ["loss_budget"]
+    approval = rules.submit(version=version, user=people[0], at=AT)
+    with translation.override("en"):
+        assert "loss budget “opening week”: others may give 5000 fen" in rules.describe(approval)
+    with pytest.raises(Refused, match="approval_same_person"):
+        approvals.approve(approval, user=people[0], at=AT)
+    # Whoever writes past the verbs is stopped by the table.
+    with pytest.raises(IntegrityError, match="second_person"), transaction.atomic():
+        RuleVersion.objects.filter(pk=version.pk).update(state="approved", approved_by=f"user:{people[0].pk}")
+    # In force by another way than two people, the linter refuses it.
+    found = rules._checked([rules.rule_of(version)], AT)
+    assert "loss_not_approved" in [finding.code for finding in found]

@@ -188,6 +188,23 @@ class Prepared:
 
     def tally(self, receipt: Receipt, member: Member, card: Card, left: Mapping[int, int] = NOTHING) -> Answer:
         """Return the same as `evaluate`, without the trace."""
+        return _go(self._fitting(receipt, member), receipt, member, card, left, None)
+
+    def stamps(self, receipt: Receipt, member: Member) -> list[tuple[str, int]]:
+        """Return the stamps that a receipt brings: (code, units) of each stamp rule that fits, from its threshold on.
+
+        They count whether or not the rule could give something this time.
+        """
+        found = []
+        for plan in self._fitting(receipt, member):
+            if plan.is_stamp:
+                fen, units = plan.lines(receipt)
+                if fen >= plan.least and units:
+                    found.append((plan.rule.code, units))
+        return found
+
+    def _fitting(self, receipt: Receipt, member: Member) -> tuple[_Plan, ...]:
+        """Return the rules that fit, in order: remembered by what the set reads of place, tier and time."""
         at = receipt.at
         key = (
             receipt.merchant if receipt.merchant in self._merchants else 0,
@@ -205,7 +222,7 @@ class Prepared:
                 self._known.clear()
             plans = tuple(plan for plan in self._plans if not misses(plan.rule, receipt, member))
             self._known[key] = plans
-        return _go(plans, receipt, member, card, left, None)
+        return plans
 
 
 def _go(
