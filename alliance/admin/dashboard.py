@@ -39,7 +39,7 @@ SPANS = (14, 30)
 COLOURS = {"in": "#0f766e", "out": "#ea580c", "info": "#0369a1"}
 # Unfold's own options leave the axis without commas and count half members. Grey that can be read in both themes.
 _INK = "#7c8493"
-_OPTIONS: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "animation": False,
     "responsive": True,
     "maintainAspectRatio": False,
@@ -209,7 +209,7 @@ def _chart(title: Any, unit: str, lines: list[tuple[Sequence[tuple[Any, Any]], A
     return {
         "title": title,
         "data": json.dumps({"labels": labels, "datasets": datasets}),
-        "options": json.dumps(_OPTIONS),
+        "options": json.dumps(OPTIONS),
         "heads": [name for _series, name, _tone in lines],
         "legend": [(tone, name) for _series, name, tone in lines],
         "rows": list(reversed(rows)),

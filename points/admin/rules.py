@@ -23,7 +23,7 @@ from alliance.admin.wording import acting
 from alliance.calc.worktime import SHANGHAI
 from alliance.models import User
 from points import rules
-from points.admin import links
+from points.admin import links, rule_backtests
 from points.admin.rule_forms import NAMES, RuleForm, definition_of
 from points.calc.rules import Line, Member, Receipt, Used
 from points.calc.rules.reading import CAPS
@@ -39,9 +39,16 @@ def _submit(request: HttpRequest, version: RuleVersion, data: dict[str, Any]) ->
     return _t("Asked. A second person decides it in the approvals.")
 
 
-def _start(request: HttpRequest, version: RuleVersion, data: dict[str, Any]) -> str:
-    rules.start(version=version, actor=actor_of(request), at=now())
-    return _t("Noted: this version has begun. The till does not apply rules yet.")
+def _undo(request: HttpRequest, version: RuleVersion, data: dict[str, Any]) -> str:
+    assert isinstance(request.user, User)
+    rules.undo(version=version, user=request.user, at=now())
+    return _t("Proposed. The version before is back as soon as a second person approves it.")
+
+
+def _is_undoable(_request: HttpRequest, version: RuleVersion) -> bool:
+    at = now()
+    is_now = version.was_in_force(at) and (version.ends_at is None or version.ends_at > at)
+    return is_now and rules.previous(version, at) is not None
 
 
 def _end(request: HttpRequest, version: RuleVersion, data: dict[str, Any]) -> str:
@@ -139,14 +146,32 @@ class RuleVersionAdmin(ScopedAdmin):
             icon="send",
         ),
         Act(
-            name="start",
-            # Translators: 登记生效
-            title=_("Note that it has begun"),
+            name="backtest",
+            # Translators: 回测
+            title=_("Back-test"),
             permission="rule.draft",
-            says=_("Its time has come. The till does not apply rules yet."),
-            run=_start,
-            is_possible=lambda _request, version: version.state == "approved" and version.starts_at <= now(),
-            icon="play_arrow",
+            says=_(
+                "Carries the rules in force, and the same with this draft, through real receipts. Nothing is booked."
+            ),
+            form=rule_backtests.Period,
+            run=rule_backtests.ask,
+            is_possible=lambda _request, version: not version.is_decided,
+            icon="history",
+            url=rule_backtests.newest_page,
+        ),
+        Act(
+            name="undo",
+            # Translators: 回滚到上一版本
+            title=_("Return to the version before"),
+            permission="rule.draft",
+            says=_(
+                "Proposes the version that was in force before this one. It starts at once when a second person "
+                "approves; what was booked until then stays."
+            ),
+            run=_undo,
+            is_possible=_is_undoable,
+            is_dangerous=True,
+            icon="undo",
         ),
         Act(
             name="end",
@@ -210,22 +235,42 @@ class RuleVersionAdmin(ScopedAdmin):
                 "changes": [each.text() for each in rules.diff(older, version)],
                 "findings": [] if version.is_decided else [rules.said(each) for each in rules.check(version, now())],
                 "is_undecided": not version.is_decided,
+                **rule_backtests.of_version(version),
             }
         return super().change_view(request, object_id, form_url, context)
 
-    # --- a dry run ---
+    # --- back-tests and a dry run ---
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.try_view)
-        return [path("<path:object_id>/try/", view, name="points_ruleversion_try"), *super().get_urls()]
+        one = "<path:object_id>/backtests/<int:number>/"
+        views = (
+            ("<path:object_id>/try/", self.try_view, "try"),
+            (f"{one}export/", self.export_view, "backtest_export"),
+            (one, self.backtest_view, "backtest"),
+        )
+        own = [
+            path(where, self.admin_site.admin_view(view), name=f"points_ruleversion_{name}")
+            for where, view, name in views
+        ]
+        return [*own, *super().get_urls()]
 
-    def try_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Evaluate one receipt as if this version were in force, and show why; nothing is written."""
-        version = self.get_object(request, object_id)
+    def _readable(self, request: HttpRequest, object_id: str) -> RuleVersion:
+        version: RuleVersion | None = self.get_object(request, object_id)
         if version is None:
             raise Http404
         if not self.has_view_permission(request, version):
             raise PermissionDenied
+        return version
+
+    def backtest_view(self, request: HttpRequest, object_id: str, number: int) -> HttpResponse:
+        return rule_backtests.page(self, request, self._readable(request, object_id), number)
+
+    def export_view(self, request: HttpRequest, object_id: str, number: int) -> Any:
+        return rule_backtests.export(self._readable(request, object_id), number)
+
+    def try_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Evaluate one receipt as if this version were in force, and show why; nothing is written."""
+        version = self._readable(request, object_id)
         form = Trial(
             request.POST if request.method == "POST" else None,
             initial={"at": max(now(), version.starts_at), "merchant": ""},
