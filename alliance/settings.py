@@ -138,6 +138,10 @@ CELERY_BEAT_SCHEDULE = {
     "close": {"task": "points.tasks.close", "schedule": crontab(minute="20", hour="0")},
     # Once a day, after the close; the later hours only if that one was missed.
     "prove": {"task": "points.tasks.prove", "schedule": crontab(minute="50")},
+    # Once a day, after what has lapsed is booked; asked often, so that a new installation does not wait for the night.
+    "forecast": {"task": "points.tasks.forecast", "schedule": crontab(minute="23-59/10")},
+    # Once a day, when people are awake; the later hours only if the first was missed.
+    "notices": {"task": "members.tasks.notices", "schedule": crontab(minute="25", hour="8-21")},
     "rules": {"task": "points.tasks.turn_rules", "schedule": 60.0},
     "figures": {"task": "alliance.tasks.reckon_figures", "schedule": 300.0},
     "sessions": {"task": "alliance.tasks.sweep_sessions", "schedule": crontab(minute="40", hour="3")},
@@ -208,6 +212,9 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "no-reply@localhost")
 # One-time codes that one network address may ask for in an hour; a shop or a school shares one address.
 LOGIN_CODES_PER_IP_HOUR = env.number("LOGIN_CODES_PER_IP_HOUR", 1000 if LIANHUI_DEMO else 60)
+
+# Of sums smaller than this members are told once, 30 days ahead, and not also 60 and 7 days ahead.
+EXPIRY_NOTICE_POINTS = env.number("EXPIRY_NOTICE_POINTS", 100)
 
 # --- language and time -------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"

@@ -10,7 +10,7 @@ from django.db import transaction
 from alliance import events, sessions
 from alliance.actors import Actor
 from members import texts, wallets
-from members.models import ConsentRecord, Member
+from members.models import ConsentRecord, Member, MutedNotice, Notice
 
 
 def unread(member: Member) -> list[str]:
@@ -67,5 +67,15 @@ def export(member: Member, at: datetime) -> dict[str, Any]:
             {"device": row.device, "signed_in_at": row.started_at.isoformat(), "last_seen_at": row.seen_at.isoformat()}
             for row in sessions.devices(user, at)
         ],
+        "notices": [
+            {
+                "told_at": notice.created_at.isoformat(),
+                "points": notice.points,
+                "expire_on": notice.lapses_on.isoformat(),
+                "read_at": notice.read_at.isoformat() if notice.read_at else None,
+            }
+            for notice in Notice.objects.filter(member=member).newest_first()
+        ],
+        "notices_switched_off": list(MutedNotice.objects.filter(member=member).values_list("code", flat=True)),
         "wallet": wallets.export(member),
     }

@@ -6,13 +6,12 @@ however many rows it answers with. Why a movement is as it is: members.explainin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db.models import BigIntegerField, Case, F, QuerySet, Sum, When
-from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -26,11 +25,11 @@ from points.models import Account, Lot, Transfer, Wallet
 
 PAGE = 20
 EXPORT_CHUNK = 1000
-KINDS = ("in", "out")
+KINDS = ("in", "out", "received", "spent", "expired", "returned", "corrected")
 Kind = Transfer.Kind
 
-# In a member's words; the second column when it takes an earlier movement back.
-WORDS: dict[int, tuple[Promise, Promise]] = {
+# In a member's words; the second column when it takes an earlier movement back. What has no word here has the book's.
+WORDS: Mapping[int, tuple[Promise | str, Promise | str]] = {kind.value: (kind.label, kind.label) for kind in Kind} | {
     # Translators: 得到 / 得到的积分收回
     Kind.EARN: (gettext_lazy("Received"), gettext_lazy("Taken back")),
     # Translators: 用掉 / 用掉的积分退回
@@ -40,6 +39,8 @@ WORDS: dict[int, tuple[Promise, Promise]] = {
     # Translators: 更正 / 更正撤回
     Kind.ADJUST: (gettext_lazy("Corrected"), gettext_lazy("Correction taken back")),
 }
+# How the statement of a year groups them: an undoing is "returned", what is not named here "received".
+GROUP_OF = {Kind.SPEND.value: "spent", Kind.EXPIRE.value: "expired", Kind.ADJUST.value: "corrected"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +96,20 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class LotLine:
-    """Points of one funder that expire on one day; matures_on is None once they can be spent."""
+class Wanted:
+    """Which movements are asked for; each part may be missing.
 
-    points: int
-    funder: str
-    trade: str
-    matures_on: date | None
+    kind: one of KINDS, "in" and "out" by what it did to the balance, the others as the year's statement groups them.
+    start, end: a half-open period. shop: a merchant; 0 is what happened at no shop.
+    """
 
-    @property
-    def is_mature(self) -> bool:
-        return self.matures_on is None
+    kind: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    shop: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LotDay:
-    """Everything that expires on one day, with the total."""
-
-    on: date
-    points: int
-    lines: list[LotLine] = field(default_factory=list)
+EVERYTHING = Wanted()
 
 
 def wallet_of(member: Member) -> Wallet:
@@ -152,14 +147,9 @@ def standing(member: Member) -> Standing:
     )
 
 
-def entries(member: Member, *, kind: str | None = None, before: str | None = None, limit: int = PAGE) -> Page:
-    """Return one page of movements, newest first.
-
-    kind: "in" or "out" by what it did to the balance. before: the cursor of the page above, as it came out of Page.
-    """
-    found = transfers_of(member.wallet_id)
-    if kind:
-        found = found.filter(**{"signed__gt" if kind == "in" else "signed__lt": 0})
+def entries(member: Member, *, wanted: Wanted = EVERYTHING, before: str | None = None, limit: int = PAGE) -> Page:
+    """Return one page of movements, newest first. before: the cursor of the page above, as it came out of Page."""
+    found = movements(member, wanted)
     if cursor := _read_cursor(before):
         found = found.filter(booked_at__lte=cursor[0], seq__lt=cursor[1])
     rows = list(found.order_by("-booked_at", "-seq")[: limit + 1])
@@ -167,16 +157,46 @@ def entries(member: Member, *, kind: str | None = None, before: str | None = Non
     return Page(_named(shown), _cursor(shown[-1]) if len(rows) > limit else None)
 
 
-def lots(member: Member) -> list[LotDay]:
-    """Return what expires when and who paid for it; the days together are the whole balance."""
-    rows = list(lots_of(member.wallet_id))
-    funders = funders_of({row.funder_id for row in rows})
-    days: dict[date, list[LotLine]] = {}
-    for row in rows:
-        name, trade = funders[row.funder_id]
-        line = LotLine(row.remaining, name, trade, None if row.is_mature else row.matures_on)
-        days.setdefault(row.lapses_on, []).append(line)
-    return [LotDay(on, sum(line.points for line in lines), lines) for on, lines in days.items()]
+def movements(member: Member, wanted: Wanted) -> QuerySet[Transfer]:
+    """Return the member's movements that are asked for, each with `signed`."""
+    found = transfers_of(member.wallet_id)
+    match wanted.kind:
+        case "in" | "out":
+            found = found.filter(**{"signed__gt" if wanted.kind == "in" else "signed__lt": 0})
+        case "returned":
+            found = found.filter(reverses_id__isnull=False)
+        case "received":
+            found = found.filter(reverses_id__isnull=True).exclude(kind__in=GROUP_OF)
+        case "":
+            pass
+        case group:
+            kinds = [kind for kind, name in GROUP_OF.items() if name == group]
+            found = found.filter(reverses_id__isnull=True, kind__in=kinds)
+    if wanted.start is not None:
+        found = found.filter(booked_at__gte=wanted.start)
+    if wanted.end is not None:
+        found = found.filter(booked_at__lt=wanted.end)
+    if wanted.shop == 0:
+        found = found.filter(outlet_id__isnull=True)
+    elif wanted.shop is not None:
+        outlets = Outlet.objects.filter(merchant_id=wanted.shop).values_list("pk", flat=True)
+        found = found.filter(outlet_id__in=list(outlets))
+    return found
+
+
+def total(member: Member, wanted: Wanted) -> int:
+    """Return what the movements asked for did to the balance, all of them."""
+    return movements(member, wanted).aggregate(points=Sum("signed"))["points"] or 0
+
+
+def word_of(kind: int, is_undo: bool) -> str:
+    """Return what a movement is in a member's words."""
+    return str(WORDS[kind][is_undo])
+
+
+def group_of(kind: int, is_undo: bool | int) -> str:
+    """Return the group of the year's statement that a movement belongs to."""
+    return "returned" if is_undo else GROUP_OF.get(kind, "received")
 
 
 def funders_of(account_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
@@ -190,69 +210,16 @@ def funders_of(account_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
     return names
 
 
-@dataclass(frozen=True, slots=True)
-class Month:
-    on: date
-    received: int
-    spent: int
-    other: int
-    balance: int
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    label: str
-    points: int
-
-
-@dataclass(frozen=True, slots=True)
-class Year:
-    """One year of a wallet: opening + totals = closing, and the same by month."""
-
-    opening: int
-    closing: int
-    totals: list[Total]
-    months: list[Month]
-
-
-def year(member: Member, number: int) -> Year:
-    """Return the year's statement, counted by the days of Shanghai."""
-    start, end = (datetime(each, 1, 1, tzinfo=SHANGHAI) for each in (number, number + 1))
-    found = transfers_of(member.wallet_id)
-    last = found.filter(booked_at__lt=start).order_by("-booked_at", "-seq").first()
-    opening = last.balance_after or 0 if last else 0
-    sums = (
-        found.filter(booked_at__gte=start, booked_at__lt=end)
-        .annotate(
-            month=TruncMonth("booked_at", tzinfo=SHANGHAI), is_undo=Case(When(reverses_id=None, then=0), default=1)
-        )
-        .values("month", "kind", "is_undo")
-        .annotate(points=Sum("signed"))
-        .order_by("month", "kind", "is_undo")
-    )
-    by_word: dict[tuple[int, int], int] = {}
-    by_month: dict[date, dict[tuple[int, int], int]] = {}
-    for row in sums:
-        word = (row["kind"], row["is_undo"])
-        by_word[word] = by_word.get(word, 0) + row["points"]
-        by_month.setdefault(row["month"].date(), {})[word] = row["points"]
-    months, balance = [], opening
-    for on, parts in by_month.items():
-        balance += sum(parts.values())
-        received, spent = parts.get((Kind.EARN, 0), 0), parts.get((Kind.SPEND, 0), 0)
-        months.append(Month(on, received, -spent, sum(parts.values()) - received - spent, balance))
-    totals = [Total(str(WORDS[kind][is_undo]), points) for (kind, is_undo), points in sorted(by_word.items())]
-    return Year(opening, balance, totals, months)
-
-
 def export(member: Member) -> dict[str, Any]:
     """Return balance, lots and every movement for the member's own file."""
     wallet = wallet_of(member)
-    movements: list[dict[str, Any]] = []
+    rows = list(lots_of(member.wallet_id))
+    funders = funders_of({lot.funder_id for lot in rows})
+    found: list[dict[str, Any]] = []
     before: str | None = None
     while True:
         page = entries(member, before=before, limit=EXPORT_CHUNK)
-        movements += [
+        found += [
             {
                 "at": row.at.isoformat(),
                 "what": row.what,
@@ -271,12 +238,11 @@ def export(member: Member) -> dict[str, Any]:
         "pending": wallet.pending,
         "held": wallet.held,
         "lots": [
-            {"expires_on": day.on.isoformat(), "points": line.points, "paid_by": line.funder,
-             "can_be_spent_from": line.matures_on.isoformat() if line.matures_on else None}
-            for day in lots(member)
-            for line in day.lines
+            {"expires_on": lot.lapses_on.isoformat(), "points": lot.remaining, "paid_by": funders[lot.funder_id][0],
+             "can_be_spent_from": None if lot.is_mature else lot.matures_on.isoformat()}
+            for lot in rows
         ],
-        "movements": movements,
+        "movements": found,
     }  # fmt: skip
 
 
@@ -286,7 +252,7 @@ def _named(rows: list[Transfer]) -> list[Entry]:
 
 
 def _entry(row: Transfer, outlet: Outlet | None) -> Entry:
-    what = str(WORDS[row.kind][row.reverses_id is not None])
+    what = word_of(row.kind, row.reverses_id is not None)
     booked = timezone.localtime(row.booked_at, SHANGHAI)
     return Entry(
         journal_id=row.journal_id,

@@ -12,7 +12,7 @@ from alliance import metrics, panels
 from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
 from alliance.metrics import Scope, Value
-from points import proving, totals
+from points import expiring, proving, totals
 from points.models import BankLine, Proof
 
 
@@ -87,6 +87,31 @@ def coverage(at: datetime, scope: Scope) -> Value:
 def proof_age(at: datetime, scope: Scope) -> Value:
     newest = Proof.objects.order_by("-taken_on").values_list("taken_on", flat=True).first()
     return Value((shanghai_day(at) - newest).days if newest else None)
+
+
+LAPSING_MONTHS = 3
+
+
+@metrics.metric(
+    "points_lapsing",
+    # Translators: 三个月内到期的积分
+    name=_("Points that lapse within three months"),
+    definition=_(
+        "Points whose last day lies in this month or the two after it, if nobody spends them, as of last night. The "
+        "wallets' list leads to the forecast of 24 months."
+    ),
+    formula="sum(remaining of open lots with lapses_on in this month or the two after it)",
+    numerator="points left in lots, by month of their last day",
+    window="3 months ahead",
+    unit="points",
+    url="admin:points_wallet_changelist",
+    is_alliance_wide=True,
+)
+def points_lapsing(at: datetime, scope: Scope) -> Value:
+    found = expiring.newest()
+    if found is None:
+        return Value(None)
+    return Value(found.within(LAPSING_MONTHS), numerator=found.within(LAPSING_MONTHS), series=found.months)
 
 
 @panels.panel(

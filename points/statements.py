@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.db import connection
 from django.db.models import F, Q, QuerySet, Sum
 
 from alliance.calc.worktime import shanghai_day
@@ -93,6 +94,13 @@ def lots(wallet_id: int) -> QuerySet[Lot]:
     """Return the lots that hold points, soonest lapse first."""
     rows = Lot.objects.filter(bucket=wallet_id % 64, wallet_id=wallet_id)
     return rows.live().order_by("lapses_on", "funder_id", "expires_on", "matures_on")
+
+
+def balance_as_of(wallet_id: int, at: datetime) -> int:
+    """Return what a wallet held at that time, its last movement then included: one probe of its chain."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT points_balance_as_of(%s, %s)", [wallet_id, at])
+        return int(cursor.fetchone()[0])
 
 
 def outlet(outlet_ids: Sequence[int], before: tuple[datetime, int] | None = None, limit: int = 20) -> list[Sale]:

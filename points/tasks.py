@@ -14,10 +14,10 @@ from alliance import jobs
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
-from points import backtesting, closing, expiry, partitions, proving, rollup, rules, totals
+from points import backtesting, closing, expiring, expiry, partitions, proving, rollup, rules, totals
 from points.models import Proof
 
-_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14}
+_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "forecast": 15}
 CLOSE = "points.close"
 PROVE = "points.prove"
 
@@ -121,6 +121,36 @@ def _prove() -> int:
 @jobs.restartable(PROVE)
 def _prove_again(job: Job) -> None:
     prove.delay()
+
+
+@shared_task
+def forecast() -> int:
+    """Reckon once a day what lapses in the next months; return how many forecasts were made."""
+    with _alone("forecast") as is_mine:
+        return _forecast() if is_mine else 0
+
+
+def _forecast() -> int:
+    now = timezone.now()
+    today = shanghai_day(now)
+    known = expiring.newest()
+    if known is not None and known.on >= today:
+        return 0
+    for dead in Job.objects.running().filter(kind=expiring.FORECAST):
+        jobs.fail(dead, at=now, code="job_stopped")
+    job = jobs.start(expiring.FORECAST, params={"on": today.isoformat()}, actor=Actor.system("forecast"), at=now)
+    try:
+        found = expiring.reckon(today)
+    except Exception as error:
+        jobs.fail(job, at=timezone.now(), code="forecast_failed", result={"error": type(error).__name__})
+        raise
+    jobs.finish(job, at=timezone.now(), result=expiring.document(found))
+    return 1
+
+
+@jobs.restartable(expiring.FORECAST)
+def _forecast_again(job: Job) -> None:
+    forecast.delay()
 
 
 @shared_task

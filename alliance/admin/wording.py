@@ -50,6 +50,8 @@ VERBS: dict[str, Promise] = {
     "merchant.pause": gettext_lazy("merchant paused"),
     "merchant.resume": gettext_lazy("merchant resumed"),
     "outlet.closed": gettext_lazy("outlet closed"),
+    "notices.muted": gettext_lazy("notices switched off"),
+    "notices.unmuted": gettext_lazy("notices switched on"),
     "outlet.opened": gettext_lazy("outlet opened"),
     "post.appointed": gettext_lazy("appointed to a post"),
     "post.relieved": gettext_lazy("relieved of a post"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from members.web import code, home, joining, me, places, proof, texts, wallet
+from members.web import code, home, joining, me, notices, places, proof, texts, wallet
 
 _JOINING = [
     path("join/", joining.join, name="join"),
@@ -15,6 +15,8 @@ _WALLET = [
     path("wallet/lots/", wallet.lots, name="lots"),
     path("wallet/years/", wallet.year, name="wallet_this_year"),
     path("wallet/years/<int:year>/", wallet.year, name="wallet_year"),
+    path("wallet/years/<int:year>/points.csv", wallet.year_file, {"form": "csv"}, name="wallet_year_csv"),
+    path("wallet/years/<int:year>/points.xlsx", wallet.year_file, {"form": "xlsx"}, name="wallet_year_xlsx"),
     path("wallet/proof/", proof.proof, name="wallet_proof"),
     path("wallet/proof/<str:on>/", proof.proof, name="wallet_proof_day"),
     path("wallet/proof/<str:on>/proof.json", proof.proof_json, name="wallet_proof_json"),
@@ -30,6 +32,13 @@ _ME = [
     path("me/data/", me.export, name="export"),
 ]
 
+_NOTICES = [
+    path("notices/", notices.notices, name="notices"),
+    path("notices/read/", notices.read_all, name="notices_read"),
+    path("notices/choice/", notices.choose, name="notices_choice"),
+    path("notices/<int:notice_id>/", notices.open_notice, name="notice"),
+]
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("code/", code.code, name="code"),
@@ -40,4 +49,5 @@ urlpatterns = [
     *_JOINING,
     *_WALLET,
     *_ME,
+    *_NOTICES,
 ]

@@ -6,8 +6,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _t
@@ -19,7 +22,7 @@ from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenAdmin, actor_of, now
 from alliance.models import Unit, User
 from alliance.templatetags.lianhui import thousands, yuan
-from points import accounts, adjusting
+from points import accounts, adjusting, expiring
 from points.models import Account, Lot, Transfer, Wallet
 
 MOVEMENTS = 20
@@ -72,6 +75,12 @@ def _adjust(request: HttpRequest, wallet: Wallet, data: dict[str, Any]) -> str:
     return _t("Asked. A second person decides it in the approvals.")
 
 
+def drawn(forecast: expiring.Forecast) -> list[tuple[Any, int, int]]:
+    """Return month, points and the length of its bar of 100 for each month of a forecast."""
+    most = max((points for _month, points in forecast.months), default=0)
+    return [(month, points, points * 100 // most if most else 0) for month, points in forecast.months]
+
+
 @admin.register(Wallet)
 class WalletAdmin(FrozenAdmin):
     scope = "headquarters"
@@ -91,6 +100,7 @@ class WalletAdmin(FrozenAdmin):
     )
     readonly_fields = ("shown_number", "shown_state", "shown_balance", "shown_pending", "shown_available")
     change_form_outer_after_template = "admin/book/wallet.html"
+    change_list_template = "admin/book/wallets.html"
     acts = (
         Act(
             name="adjust",
@@ -132,6 +142,25 @@ class WalletAdmin(FrozenAdmin):
     def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
         digits = words.upper().removeprefix("W")
         return (queryset.filter(pk=int(digits)) if digits.isdecimal() and len(digits) <= 18 else queryset.none()), False
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.forecast_view)
+        return [path("forecast/", view, name="points_wallet_forecast"), *super().get_urls()]
+
+    def forecast_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what lapses in the next 24 months if nobody spends, as the clock reckoned it last."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = expiring.newest()
+        context = {
+            **self.admin_site.each_context(request),
+            # Translators: 积分到期预测
+            "title": _("What lapses when"),
+            "forecast": found,
+            "rows": drawn(found) if found else [],
+            "list_url": reverse("admin:points_wallet_changelist"),
+        }
+        return TemplateResponse(request, "admin/book/forecast.html", context)
 
     @display(description=_("wallet"), ordering="id")
     def shown_number(self, wallet: Wallet) -> str:

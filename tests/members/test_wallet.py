@@ -7,8 +7,9 @@ import re
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from members import wallets
+from members import lapsing, wallets, yearly
 from members.models import Member
 from points.models import Wallet
 from tests.factories import members, shops
@@ -90,11 +91,11 @@ def test_the_sums_reconcile_to_the_point(lin: Member, hotpot: shops.Shop):
     rows = wallets.entries(lin, limit=1000).rows
     assert sum(row.points for row in rows) == wallet.balance
     assert rows[0].balance_after == wallet.balance
-    assert sum(day.points for day in wallets.lots(lin)) == wallet.balance
+    assert lapsing.calendar(lin, timezone.now()).total == wallet.balance
     standing = wallets.standing(lin)
     assert standing.available + standing.pending + standing.held == wallet.balance
-    year = wallets.year(lin, rows[0].month.year)
-    assert year.opening + sum(total.points for total in year.totals) == year.closing == wallet.balance
+    year = yearly.statement(lin, rows[0].month.year)
+    assert year.opening + sum(line.points for line in year.lines) == year.closing == wallet.balance
 
 
 def test_another_members_movements_are_not_there(page: Client, zhou: Member, hotpot: shops.Shop):
