@@ -143,6 +143,8 @@ CELERY_BEAT_SCHEDULE = {
     # Once a day, when people are awake; the later hours only if the first was missed.
     "notices": {"task": "members.tasks.notices", "schedule": crontab(minute="25", hour="8-21")},
     "rules": {"task": "points.tasks.turn_rules", "schedule": 60.0},
+    # A day is sealed an hour after midnight at the earliest; the later hours only for what was left.
+    "seal": {"task": "points.tasks.seal", "schedule": crontab(minute="30")},
     "figures": {"task": "alliance.tasks.reckon_figures", "schedule": 300.0},
     "sessions": {"task": "alliance.tasks.sweep_sessions", "schedule": crontab(minute="40", hour="3")},
     "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},

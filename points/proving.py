@@ -17,6 +17,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from alliance.calc.worktime import shanghai_day
+from points import sealing
 from points.calc import merkle
 from points.calc.merkle import Bucket, Node, Step
 from points.models import Account, BankLine, Proof, ProofBucket
@@ -39,6 +40,7 @@ class Snapshot:
     held: int
     kinds: dict[int, int]
     bank_on: date | None
+    seal: tuple[date, bytes] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +178,13 @@ def _snapshot(secret: bytes) -> Snapshot:
             cursor.execute(_KINDS, [[kind.value for kind in Account.LIVE]])
             kinds = {kind: int(total) for kind, total in cursor.fetchall()}
         bank_on = BankLine.objects.order_by("-value_on").values_list("value_on", flat=True).first()
+        seal = sealing.newest()
         with connection.chunked_cursor() as cursor:
             cursor.execute(_BUCKETS)
             while row := cursor.fetchone():
                 buckets[row[0]] = merkle.grow(bytes(row[1]), secret)
                 pending, held = pending + int(row[2]), held + int(row[3])
-    return Snapshot(buckets, pending, held, kinds, bank_on)
+    return Snapshot(buckets, pending, held, kinds, bank_on, seal)
 
 
 def _figures(found: Snapshot, total: int, on: date, at: datetime) -> dict[str, Any]:
@@ -198,4 +201,6 @@ def _figures(found: Snapshot, total: int, on: date, at: datetime) -> dict[str, A
         "owed_fen": {name: amount for name, amount in named.items() if name not in own},
         "own_fen": {name: amount for name, amount in named.items() if name in own},
         "bank_on": found.bank_on.isoformat() if found.bank_on else None,
+        # The newest sealed day of the history and the hash over its seals (points/sealing.py).
+        "seal": {"on": found.seal[0].isoformat(), "root": found.seal[1].hex()} if found.seal else None,
     }

@@ -18,6 +18,10 @@ from points import backtesting, closing, expiring, expiry, partitions, proving, 
 from points.models import Proof
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "forecast": 15}
+from points import backtesting, closing, expiry, partitions, proving, rollup, rules, sealing, totals
+from points.models import Proof
+
+_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15}
 CLOSE = "points.close"
 PROVE = "points.prove"
 
@@ -151,6 +155,10 @@ def _forecast() -> int:
 @jobs.restartable(expiring.FORECAST)
 def _forecast_again(job: Job) -> None:
     forecast.delay()
+def seal() -> int:
+    """Seal the days that are over; what a long transaction still holds back is sealed an hour later."""
+    with _alone("seal") as is_mine:
+        return sealing.seal() if is_mine else 0
 
 
 @shared_task

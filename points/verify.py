@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from points import sealing
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -20,6 +22,9 @@ class Check:
 
 # What each transfer did to its wallet.
 _SIGNED = "CASE WHEN t.credit_id = t.wallet_id THEN t.points ELSE -(t.points + t.rest) END"
+
+# Reads history again, so only that of the newest days unless all are asked for.
+SEALED = "sealed days are as they were when they were sealed"
 
 _LAWS: dict[str, str] = {
     "all balances and what the roll-up has not taken yet sum to zero": """
@@ -233,6 +238,22 @@ _LAWS: dict[str, str] = {
             OR t.total IS DISTINCT FROM p.total_points)
         FROM points_proof p JOIN (SELECT taken_on, count(*) AS n, sum(wallets) AS wallets FROM points_proof_bucket GROUP BY 1) b USING (taken_on)
         CROSS JOIN LATERAL points_proof_top(p.taken_on) t""",
+    "each seal hangs on the day before, no day and bucket is missing, and proofs carry them": """
+        SELECT (SELECT count(*) FROM points_seal), (SELECT count(*) FROM (
+              SELECT sealed_on, bucket, rows, digest, chain, lag(chain) OVER b AS before, lag(sealed_on) OVER b AS day_before FROM points_seal
+              WINDOW b AS (PARTITION BY bucket ORDER BY sealed_on)) z
+            WHERE z.chain <> points_seal_chain(z.before, z.sealed_on, z.bucket, z.rows, z.digest) OR z.day_before <> z.sealed_on - 1)
+          + (SELECT count(*) FROM (SELECT sealed_on FROM points_seal GROUP BY 1 HAVING count(*) <> 65 OR max(sealed_at) <> min(sealed_at)
+              OR min(sealed_at) < (sealed_on + 1)::timestamp AT TIME ZONE 'Asia/Shanghai') z)
+          + (SELECT count(*) FROM points_transfer WHERE booked_at < (SELECT min(sealed_on)::timestamp AT TIME ZONE 'Asia/Shanghai' FROM points_seal))
+          + (SELECT count(*) FROM points_proof p WHERE p.figures::json->'seal'->>'root'
+              IS DISTINCT FROM encode(points_seal_root((p.figures::json->'seal'->>'on')::date), 'hex'))
+          + (SELECT count(*) FROM (VALUES ('points_immutable'), ('points_kept')) v(name) WHERE NOT EXISTS (
+              SELECT FROM pg_trigger g WHERE g.tgrelid = 'points_seal'::regclass AND g.tgname = v.name AND g.tgenabled = 'O'))""",
+    SEALED: """
+        SELECT sum(f.n), count(*) FILTER (WHERE s.digest IS DISTINCT FROM f.digest OR s.rows IS DISTINCT FROM f.n)
+        FROM (SELECT DISTINCT sealed_on FROM points_seal ORDER BY 1 DESC LIMIT {days}) d CROSS JOIN LATERAL points_seal_digests(d.sealed_on) f
+        LEFT JOIN points_seal s ON s.sealed_on = d.sealed_on AND s.bucket = f.bucket""",
 }
 
 
@@ -240,8 +261,9 @@ def names() -> list[str]:
     return list(_LAWS)
 
 
-def run(*only: str) -> Iterator[Check]:
-    """Yield each law as it has been looked at; all in one snapshot."""
+def run(*only: str, all_seals: bool = False) -> Iterator[Check]:
+    """Yield each law as it has been looked at; all in one snapshot. all_seals: read every sealed day again."""
+    sealed_days = "ALL" if all_seals else str(sealing.RECENT_DAYS)
     with transaction.atomic(), connection.cursor() as cursor:
         if not connection.savepoint_ids:
             # Inside somebody's transaction (a test) the snapshot is theirs.
@@ -250,7 +272,7 @@ def run(*only: str) -> Iterator[Check]:
         cursor.execute("SET LOCAL jit = off")
         for name, statement in _LAWS.items():
             if not only or name in only:
-                cursor.execute(statement)
+                cursor.execute(statement.format(days=sealed_days) if name == SEALED else statement)
                 rows, differences = cursor.fetchone()
                 yield Check(name, int(rows or 0), int(differences or 0))
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from django.db import migrations
+from django.db import migrations, models
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 
@@ -17,6 +17,29 @@ class Migration(migrations.Migration):
     operations = [
         migrations.SeparateDatabaseAndState(
             database_operations=[read("seal"), read("privileges")],
-            state_operations=[],
+            state_operations=[
+                migrations.CreateModel(
+                    name="Seal",
+                    fields=[
+                        (
+                            "pk",
+                            models.CompositePrimaryKey(
+                                "sealed_on", "bucket", blank=True, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("sealed_on", models.DateField(verbose_name="day")),
+                        ("bucket", models.SmallIntegerField()),
+                        ("rows", models.BigIntegerField(verbose_name="rows")),
+                        ("digest", models.BinaryField(max_length=32)),
+                        ("chain", models.BinaryField(max_length=32)),
+                        ("sealed_at", models.DateTimeField(verbose_name="sealed at")),
+                    ],
+                    options={
+                        "verbose_name": "seal of a day",
+                        "verbose_name_plural": "seals of days",
+                        "db_table": "points_seal",
+                    },
+                ),
+            ],
         )
     ]

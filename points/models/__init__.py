@@ -6,6 +6,7 @@ from points.models.journal import Journal, Key, Reversal, Sale, Transfer
 from points.models.lot import MATURE, Lot, LotUse
 from points.models.proof import Proof, ProofBucket
 from points.models.rule import Rule, RuleVersion
+from points.models.seal import Seal
 
 __all__ = [
     "MATURE",
@@ -27,6 +28,7 @@ __all__ = [
     "Rule",
     "RuleVersion",
     "Sale",
+    "Seal",
     "Split",
     "Terms",
     "Transfer",

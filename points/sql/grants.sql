@@ -54,3 +54,6 @@ GRANT EXECUTE ON FUNCTION
   points_proof_top(date),
   points_prune_proofs()
 TO {role};
+-- Seals: the clock seals days that are over.
+GRANT EXECUTE ON FUNCTION points_seal_fence(timestamptz), points_seal_day(timestamptz), points_seal_next(), points_seal_root(date),
+  points_seal_digests(date), points_seal_chain(bytea, date, smallint, bigint, bytea) TO {role};

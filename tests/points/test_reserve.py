@@ -131,7 +131,7 @@ def test_nothing_is_about_anybody(shop: Shop) -> None:
     proof = prove()
     known = {"name", "format", "is_demo", "days", "on", "taken_at", "wallets", "points", "spendable", "pending", "held", "custody_fen", "owed_fen",
              "own_fen", "bank_on", "total_points", "coverage_bps", "root", "previous_chain", "chain", "figures", "suspense", "float", "proceeds",
-             "rest", "fee_rest", "centre", "promo", "fee", "buffer", "breakage", "budget", "in_payout", "retained", "surplus"}  # fmt: skip
+             "rest", "fee_rest", "centre", "promo", "fee", "buffer", "breakage", "budget", "in_payout", "retained", "surplus", "seal"}  # fmt: skip
     found = figures()
 
     def names(value: Any) -> set[str]:
