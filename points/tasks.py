@@ -155,6 +155,8 @@ def _forecast() -> int:
 @jobs.restartable(expiring.FORECAST)
 def _forecast_again(job: Job) -> None:
     forecast.delay()
+
+
 def seal() -> int:
     """Seal the days that are over; what a long transaction still holds back is sealed an hour later."""
     with _alone("seal") as is_mine:

@@ -157,12 +157,19 @@ def test_a_proof_carries_the_seal_of_the_day_before() -> None:
     assert proof is not None
     newest = sealing.newest()
     assert newest is not None
-    assert proof.published["seal"] == {"on": (shanghai_day(NOON) - timedelta(days=1)).isoformat(), "root": newest[1].hex()}
+    assert proof.published["seal"] == {
+        "on": (shanghai_day(NOON) - timedelta(days=1)).isoformat(),
+        "root": newest[1].hex(),
+    }
 
 
 def test_the_application_can_read_and_call_but_not_write(application_connection: object) -> None:
     sealed()
-    for statement in ("INSERT INTO points_seal SELECT * FROM points_seal", "DELETE FROM points_seal", "UPDATE points_seal SET rows = 1"):
+    for statement in (
+        "INSERT INTO points_seal SELECT * FROM points_seal",
+        "DELETE FROM points_seal",
+        "UPDATE points_seal SET rows = 1",
+    ):
         with pytest.raises(Exception, match="permission denied"):
             application_connection.execute(statement)  # type: ignore[attr-defined]
     for statement in ("DELETE FROM points_seal", "TRUNCATE points_seal"):
