@@ -17,11 +17,10 @@ from alliance.models import Job
 from points import backtesting, closing, expiring, expiry, partitions, proving, rollup, rules, totals
 from points.models import Proof
 
-_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "forecast": 15}
 from points import backtesting, closing, expiry, partitions, proving, rollup, rules, sealing, totals
 from points.models import Proof
 
-_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15}
+_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16}
 CLOSE = "points.close"
 PROVE = "points.prove"
 
