@@ -14,10 +14,7 @@ from alliance import jobs
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
-from points import backtesting, closing, expiring, expiry, partitions, proving, rollup, rules, totals
-from points.models import Proof
-
-from points import backtesting, closing, expiry, partitions, proving, rollup, rules, sealing, totals
+from points import backtesting, closing, expiring, expiry, partitions, proving, rollup, rules, sealing, totals
 from points.models import Proof
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16}
