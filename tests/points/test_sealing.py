@@ -105,7 +105,7 @@ def test_a_row_behind_the_triggers_is_seen_with_day_and_bucket(table: str, chang
 def test_only_the_newest_days_are_read_again_unless_all_are_asked_for() -> None:
     _shop, wallet = sealed()
     with transaction.atomic(), connection.cursor() as cursor:
-        for later in range(2, 5):
+        for _later in range(2, 5):
             cursor.execute("SELECT points_seal_fence(%s)", [NOON])
         cursor.execute("ALTER TABLE points_key DISABLE TRIGGER points_immutable")
         cursor.execute("UPDATE points_key SET body = gen_random_uuid() WHERE wallet_id = %s", [wallet])
