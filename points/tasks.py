@@ -153,6 +153,7 @@ def _forecast_again(job: Job) -> None:
     forecast.delay()
 
 
+@shared_task
 def seal() -> int:
     """Seal the days that are over; what a long transaction still holds back is sealed an hour later."""
     with _alone("seal") as is_mine:
