@@ -30,13 +30,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "org.view", "org.change", "member.view", "member.reveal", "merchant.view", "merchant.change",
             "agreement.sign", "book.view", "diary.view", "job.view", "approval.view", "merchant.approve",
             "adjustment.ask", "trade.change", "calendar.change", "store.view", "rule.view", "rule.draft",
+            "credit.ask",
         }
     ),
     "finance": frozenset(
         {
             "org.view", "merchant.view", "book.view", "diary.view", "job.view", "approval.view", "bank.receive",
             "topup.ask", "topup.approve", "adjustment.ask", "adjustment.approve", "store.view", "rule.view",
-            "rule.draft", "rule.approve",
+            "rule.draft", "rule.approve", "credit.approve",
         }
     ),
     "risk": frozenset(
@@ -45,7 +46,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "region_manager": frozenset(
         {"org.view", "merchant.view", "merchant.change", "merchant.approve", "agreement.sign",
-         "approval.view", "diary.view", "store.view"}
+         "approval.view", "diary.view", "store.view", "credit.ask", "credit.approve"}
     ),
     "centre_staff": frozenset({"org.view", "merchant.view", "merchant.change", "approval.view", "store.view"}),
     "store_manager": frozenset({"org.view", "merchant.view", "store.view"}),

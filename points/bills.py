@@ -118,6 +118,8 @@ class Outcome:
     # points_short: what there was; without points: what the float lacked money for; void_points_gone: what was gone.
     figure: int | None
     number: int
+    # What a postpaid merchant owes this member for the bill; the points come when it has paid.
+    promised_points: int = 0
 
     @property
     def is_booked(self) -> bool:
@@ -319,6 +321,10 @@ def _outcome(
     figure: int | None,
 ) -> Outcome:
     status = {BOOKED: "booked", WITHOUT_POINTS: "without_points"}.get(number, "refused")
+    promised = 0
+    if number == BOOKED and figure is not None and figure == points + rest > 0:
+        # Booked with a figure: the bill is there, its points are not (row 8).
+        status, promised, points, rest = "promised", points, 0, 0
     code = None if number == BOOKED else refusal_of(number, figure).code
     return Outcome(
         status,
@@ -333,4 +339,5 @@ def _outcome(
         available_after,
         figure,
         number,
+        promised,
     )

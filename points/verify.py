@@ -79,7 +79,7 @@ _LAWS: dict[str, str] = {
         FULL JOIN (SELECT sale_id FROM points_key WHERE status < 2 AND NOT EXISTS (
             SELECT FROM points_transfer t WHERE t.kind = 4 AND t.id = sale_id)) k ON k.sale_id = s.id""",
     "every sale has its transfers, every transfer of a till its sale": """
-        SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR s.points <> coalesce(j.points, 0) OR s.rest <> coalesce(j.rest, 0)
+        SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR (s.reason <> 2)::integer * s.points <> coalesce(j.points, 0) OR (s.reason <> 2)::integer * s.rest <> coalesce(j.rest, 0)
             OR s.spent_points <> coalesce(j.spent, 0) OR s.spend_fee <> coalesce(j.fee, 0) OR s.booked_at <> coalesce(j.booked_at, s.booked_at)
             OR s.outlet_id <> coalesce(j.outlet_id, s.outlet_id) OR s.wallet_id <> coalesce(j.wallet_id, s.wallet_id)) FROM points_sale s
         FULL JOIN (
@@ -111,8 +111,8 @@ _LAWS: dict[str, str] = {
           FROM points_account y JOIN points_terms x ON x.id = y.terms_id GROUP BY 1) a ON a.terms_id = t.id""",
     "one key per sale, with the figures of the sale": """
         SELECT count(*), count(*) FILTER (WHERE k.n <> 1 OR k.points <> s.points OR k.spent <> s.spent_points OR k.rest <> s.rest
-            OR k.wallet_id <> s.wallet_id OR k.booked_at <> s.booked_at OR k.status <> CASE s.kind WHEN 1 THEN s.reason ELSE 0 END
-            OR k.figure IS DISTINCT FROM CASE WHEN s.kind = 1 AND s.reason = 1 THEN s.rebate_fen END OR k.balance_after <> j.balance_after)
+            OR k.wallet_id <> s.wallet_id OR k.booked_at <> s.booked_at OR k.status <> (s.kind = 1 AND s.reason = 1)::integer
+            OR k.figure IS DISTINCT FROM CASE WHEN s.kind = 1 AND s.reason IN (1, 2) THEN s.rebate_fen END OR k.balance_after <> j.balance_after)
         FROM points_sale s JOIN (SELECT *, count(*) OVER (PARTITION BY sale_id) AS n FROM points_key WHERE sale_id IS NOT NULL) k ON k.sale_id = s.id
         LEFT JOIN (SELECT DISTINCT ON (journal_id) journal_id, balance_after FROM points_transfer WHERE kind IN (1, 2) ORDER BY journal_id, seq DESC) j
           ON j.journal_id = s.id""",
@@ -147,7 +147,7 @@ _LAWS: dict[str, str] = {
     "a pending lot is what was earned for its day": """
         SELECT count(*), count(*) FILTER (WHERE l.remaining <> coalesce(t.points, 0) OR l.earned < l.remaining) FROM points_lot l
         LEFT JOIN (SELECT wallet_id, debit_id, matures_on, expires_on, sum(points) AS points FROM points_transfer
-          WHERE kind = 1 AND matures_on >= (SELECT min(matures_on) FROM points_lot WHERE matures_on > '2000-01-01') GROUP BY 1, 2, 3, 4) t
+          WHERE kind IN (1, 15) AND matures_on >= (SELECT min(matures_on) FROM points_lot WHERE matures_on > '2000-01-01') GROUP BY 1, 2, 3, 4) t
           ON t.wallet_id = l.wallet_id AND t.debit_id = l.funder_id AND t.matures_on = l.matures_on AND t.expires_on = l.expires_on
         WHERE l.matures_on > '2000-01-01'""",
     "a use of a lot is of its own transfer": """
@@ -217,6 +217,35 @@ _LAWS: dict[str, str] = {
         SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR u.points IS DISTINCT FROM b.amount_fen OR u.credit_id <> b.allotted_to_id OR u.booked_at <> b.allotted_at)
         FROM (SELECT * FROM points_bank_line WHERE allot_journal_id IS NOT NULL) b
         FULL JOIN (SELECT id, points, credit_id, booked_at FROM points_transfer WHERE kind = 6 AND wallet_id = 0 AND debit_id = 2) u ON u.id = b.allot_journal_id""",
+    "a merchant owes what was promised": """
+        SELECT count(*), count(*) FILTER (WHERE l.owed_fen <> coalesce(p.fen, 0) OR l.float_id IS NULL)
+        FROM points_credit_line l FULL JOIN (SELECT float_id, sum(points + rest) AS fen FROM points_promise WHERE state = 1 GROUP BY 1) p USING (float_id)""",
+    "a promise is its sale, and within the limit of its time": """
+        SELECT count(*), count(*) FILTER (WHERE p.sale_id IS NULL OR s.id IS NULL OR p.wallet_id <> s.wallet_id OR p.float_id <> s.float_id OR p.terms_id <> s.terms_id
+            OR p.outlet_id <> s.outlet_id OR p.booked_at <> s.booked_at OR p.booked_on <> s.booked_on OR p.owed_after NOT BETWEEN s.rebate_fen AND p.limit_fen
+            OR (a.kind = 5 AND a.terms_id = p.terms_id) IS NOT TRUE OR p.matures_on - t.matures_days NOT IN (d.event_on, d.on_day)
+            OR p.expires_on NOT IN ((date_trunc('quarter', d.event_on + interval '24 months') + interval '3 months - 1 day')::date,
+              (date_trunc('quarter', d.on_day + interval '24 months') + interval '3 months - 1 day')::date)
+            OR CASE WHEN r.sale_id IS NULL THEN p.points <> s.points OR p.rest <> s.rest OR p.state = 4 ELSE p.points > s.points OR p.points + p.rest > s.points + s.rest END)
+        FROM points_promise p FULL JOIN (SELECT * FROM points_sale WHERE kind = 1 AND reason = 2) s ON s.id = p.sale_id
+        LEFT JOIN points_account a ON a.id = p.rest_id LEFT JOIN points_terms t ON t.id = p.terms_id LEFT JOIN points_reversal r ON r.sale_id = p.sale_id
+        LEFT JOIN LATERAL (SELECT (s.event_at AT TIME ZONE 'Asia/Shanghai')::date AS event_on, (s.booked_at AT TIME ZONE 'Asia/Shanghai')::date AS on_day) d ON true""",
+    "what was issued had been promised, and is paid for": """
+        SELECT count(*), count(*) FILTER (WHERE p.sale_id IS NULL OR x.id IS NULL OR x.points <> p.points OR x.rest <> p.rest OR x.wallet_id <> p.wallet_id OR x.debit_id <> p.float_id
+            OR x.credit_id <> p.wallet_id OR x.rest_id <> p.rest_id OR x.outlet_id <> p.outlet_id OR x.due_on <> x.booked_on + t.holdback_days OR x.journal_id <> x.id
+            OR x.matures_on <> greatest(p.matures_on, d.on_day) OR x.expires_on <> CASE WHEN p.expires_on > d.on_day THEN p.expires_on ELSE d.on_day + 30 END
+            OR x.booked_on < d.on_day OR x.event_at > x.booked_at OR x.actor <> 'system:promises')
+        FROM (SELECT * FROM points_promise WHERE state = 2) p FULL JOIN (SELECT * FROM points_transfer WHERE kind = 15 AND reverses_id IS NULL) x ON x.id = p.issue_id
+        LEFT JOIN points_terms t ON t.id = p.terms_id
+        LEFT JOIN LATERAL (SELECT (x.event_at AT TIME ZONE 'Asia/Shanghai')::date AS on_day) d ON true""",
+    "a merchant's bill is the sum of its promises": """
+        SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR p.float_id <> b.float_id OR p.n <> b.sales OR p.first_on <> b.from_on OR p.last_on > b.until_on OR p.others > 0
+            OR b.open_fen <> p.open OR b.paid_fen <> p.paid OR b.dropped_fen <> p.dropped)
+        FROM points_bill b FULL JOIN (
+          SELECT bill_id, min(float_id) AS float_id, count(*) - count(*) FILTER (WHERE float_id <> z.one) AS n, count(*) FILTER (WHERE float_id <> z.one) AS others,
+            min(booked_on) AS first_on, max(booked_on) AS last_on, coalesce(sum(points + rest) FILTER (WHERE state = 1), 0) AS open,
+            coalesce(sum(points + rest) FILTER (WHERE state = 2), 0) AS paid, coalesce(sum(points + rest) FILTER (WHERE state = 3), 0) AS dropped
+          FROM points_promise JOIN (SELECT id, float_id AS one FROM points_bill) z ON z.id = bill_id WHERE bill_id IS NOT NULL GROUP BY 1) p ON p.bill_id = b.id""",
     "the guards of the history are on": """
         SELECT count(*), count(*) FILTER (WHERE g.tgname IS NULL OR g.tgenabled <> 'O') FROM (
           SELECT c.oid, v.name FROM pg_class c CROSS JOIN (VALUES ('points_immutable'), ('points_kept')) v(name)

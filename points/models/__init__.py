@@ -4,6 +4,7 @@ from points.models.clearing import AccountDay, BankLine, Mark, Split
 from points.models.handle import Handle, Pass
 from points.models.journal import Journal, Key, Reversal, Sale, Transfer
 from points.models.lot import MATURE, Lot, LotUse
+from points.models.promise import CreditLine, MerchantBill, Promise
 from points.models.proof import Proof, ProofBucket
 from points.models.rule import Rule, RuleVersion
 from points.models.seal import Seal
@@ -15,13 +16,16 @@ __all__ = [
     "Backtest",
     "BacktestRow",
     "BankLine",
+    "CreditLine",
     "Handle",
     "Journal",
     "Key",
     "Lot",
     "LotUse",
     "Mark",
+    "MerchantBill",
     "Pass",
+    "Promise",
     "Proof",
     "ProofBucket",
     "Reversal",

@@ -57,3 +57,9 @@ TO {role};
 -- Seals: the clock seals days that are over.
 GRANT EXECUTE ON FUNCTION points_seal_fence(timestamptz), points_seal_day(timestamptz), points_seal_next(), points_seal_root(date),
   points_seal_digests(date), points_seal_chain(bytea, date, smallint, bigint, bytea) TO {role};
+GRANT EXECUTE ON FUNCTION
+  points_set_line(bigint, bigint, smallint, smallint, smallint, boolean, timestamptz),
+  points_draw_bills(date, bigint[], timestamptz),
+  points_pay_bills(bigint, timestamptz, integer),
+  points_drop_bill(bigint, timestamptz)
+TO {role};

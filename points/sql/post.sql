@@ -7,7 +7,8 @@
 -- A twin with the same key waits at the wallet (or, naming another wallet, at the key: 23505, repeated) and then reads the answer.
 --
 -- A transfer's matures_on is the day of its pending lot, or the day of the event when the points were mature at once.
--- Status: 0 booked, 1 booked without points (float), 2 points short, 3 frozen, 4 unknown wallet, 5 key reused.
+-- Status: 0 booked (with a figure: promised by a postpaid merchant, see promise.sql), 1 booked without points (float), 2 points short, 3 frozen,
+-- 4 unknown wallet, 5 key reused.
 CREATE TYPE points_line AS (
   key uuid, body uuid, wallet bigint, outlet bigint, event_at timestamptz, paid integer, eligible integer, spend integer, reference text,
   terms bigint, float_id bigint, proceeds bigint, fee_rest bigint, rest_id bigint,
@@ -61,6 +62,7 @@ DECLARE
   ts timestamptz; st smallint := 0; pts integer; rst integer; fig bigint; left_over bigint; x bigint; is_late boolean := false;
   b64 smallint := (p_wallet % 64)::smallint; today date; day date; promised date; due date; expires date; is_mature boolean; jid bigint; at timestamptz;
   earn_at timestamptz; legs integer; bal bigint; pend bigint; free bigint;
+  is_promised boolean := false; m_pts integer := 0; m_rst integer := 0;
 BEGIN
   -- 1 the wallet is locked; beside it the terms and what the bill comes to
   SELECT z.balance, z.pending, z.balance - z.pending - z.held, z.seq, z.last_at, z.frozen_at IS NULL,
@@ -110,7 +112,12 @@ BEGIN
     is_late := NOT p_patient AND f_balance >= 4 * rebate::bigint;
     IF NOT is_late THEN
       UPDATE points_account SET balance = balance - rebate WHERE id = t_float AND balance >= rebate;
-      IF NOT FOUND THEN st := 1; fig := rebate; pts := 0; rst := 0; END IF;
+      IF NOT FOUND THEN
+        -- A postpaid merchant owes it (row 8): reckoned as agreed, nothing moves until it has paid. Else without points (row 3).
+        fig := rebate; is_promised := points_take_line(t_float, rebate);
+        IF is_promised THEN m_pts := pts; m_rst := rst; ELSE st := 1; END IF;
+        pts := 0; rst := 0;
+      END IF;
     END IF;
   END IF;
   ts := CASE WHEN p_now IS NULL THEN clock_timestamp() WHEN p_at_event THEN points_clock(p_event) ELSE points_clock(p_now) END;
@@ -167,19 +174,25 @@ BEGIN
   INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
       rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
     VALUES (p_outlet, at, jid, p_wallet, t_float, t_id, p_event, day, p_paid + p_spend, p_paid, p_eligible,
-      rebate, pts, rst, p_spend, fee, t_rate, t_member, t_spend_fee, 1, st, p_actor, coalesce(p_reference, ''));
+      rebate, pts + m_pts, rst + m_rst, p_spend, fee, t_rate, t_member, t_spend_fee, 1, CASE WHEN is_promised THEN 2 ELSE st END, p_actor, coalesce(p_reference, ''));
+  IF is_promised THEN
+    INSERT INTO points_promise (sale_id, outlet_id, booked_at, wallet_id, float_id, terms_id, rest_id, booked_on, matures_on, expires_on, points, rest,
+        owed_after, limit_fen, state)
+      SELECT jid, p_outlet, at, p_wallet, t_float, t_id, p_rest, day, promised, expires, m_pts, m_rst, l.owed_fen, l.limit_fen, 1
+        FROM points_credit_line l WHERE l.float_id = t_float;
+  END IF;
   INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, sale_id, booked_at, balance_after, available_after, figure, points, spent, rest, status)
-    VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, jid, at, bal, free, fig, pts, p_spend, rst, st);
+    VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, jid, at, bal, free, fig, pts + m_pts, p_spend, rst + m_rst, st);
   IF legs > 0 THEN
     UPDATE points_wallet SET balance = bal, pending = pend, seq = w_seq + legs, last_at = earn_at,
-      credit = credit + CASE WHEN st = 0 THEN points_credit_of(rebate, t_kept) ELSE 0 END WHERE id = p_wallet;
+      credit = credit + CASE WHEN st = 0 AND NOT is_promised THEN points_credit_of(rebate, t_kept) ELSE 0 END WHERE id = p_wallet;
   END IF;
   -- 5 the float, when it was plenty
   IF is_late THEN
     UPDATE points_account SET balance = balance - rebate WHERE id = t_float AND balance >= rebate;
   END IF;
   IF is_late AND NOT FOUND THEN RAISE EXCEPTION 'float % ran short meanwhile', t_float USING ERRCODE = '40001'; END IF;
-  ord := 1; status := st; replayed := false; sale_id := jid; booked_at := at; points := pts; spent := p_spend; rest := rst;
+  ord := 1; status := st; replayed := false; sale_id := jid; booked_at := at; points := pts + m_pts; spent := p_spend; rest := rst + m_rst;
   balance_after := bal; available_after := free; figure := fig;
   RETURN NEXT;
 END $$;
@@ -276,7 +289,18 @@ BEGIN
   waits := waits OR p_patient;
   IF waits AND f_ids IS NOT NULL THEN
     SELECT array_agg(s.balance) INTO f_bal FROM (SELECT z.balance FROM points_account z WHERE z.id = ANY (f_ids) ORDER BY z.id FOR NO KEY UPDATE) s;
-    exact := exact OR EXISTS (SELECT FROM unnest(f_need, f_bal) AS z(need, balance) WHERE z.need > z.balance);
+    IF EXISTS (SELECT FROM unnest(f_need, f_bal) AS z(need, balance) WHERE z.need > z.balance) THEN
+      exact := true;
+      -- A float that is short and has a credit line: the line decides bill by bill. Its row comes with its float's.
+      IF EXISTS (SELECT FROM points_credit_line z WHERE z.float_id = ANY (f_ids) AND z.state = 1) THEN
+        FOR i IN 1 .. n LOOP
+          RETURN QUERY SELECT i, z.status, z.replayed, z.sale_id, z.booked_at, z.points, z.spent, z.rest, z.balance_after, z.available_after, z.figure
+            FROM points_post_one(p_caller_kind, p_caller_id, p_actor, p_key[i], p_body[i], p_wallet[i], p_outlet[i], p_rest[i], p_event[i],
+              p_paid[i], p_eligible[i], p_spend[i], p_reference[i], p_now, p_at_event, true) z;
+        END LOOP;
+        RETURN;
+      END IF;
+    END IF;
   END IF;
   figs := array_fill(NULL::bigint, ARRAY[n]);
   bals := figs; frees := figs;

@@ -8,7 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.db import Error, connection, transaction
 
-from points import adjusting, closing, proving, rollup, sealing, verify
+from points import adjusting, closing, promises, proving, rollup, sealing, verify
+from points.models import Wallet
 from tests.points.shops import NOON, TEST, Shop, open_shop
 
 pytestmark = [pytest.mark.law, pytest.mark.django_db(transaction=True)]
@@ -52,6 +53,10 @@ BREAKS = {
     "a proof's buckets make its root and its total": "UPDATE points_proof_bucket SET total_points = total_points + 1 WHERE bucket = 5",
     "each seal hangs on the day before, no day and bucket is missing, and proofs carry them": "DELETE FROM points_seal WHERE bucket = 7 AND sealed_on = (SELECT max(sealed_on) FROM points_seal)",
     "sealed days are as they were when they were sealed": "UPDATE points_key SET body = gen_random_uuid()",
+    "a merchant owes what was promised": "UPDATE points_credit_line SET owed_fen = owed_fen - 1",
+    "a promise is its sale, and within the limit of its time": "UPDATE points_promise SET points = points + 1, rest = rest - 1 WHERE state = 1",
+    "what was issued had been promised, and is paid for": "UPDATE points_promise SET points = points + 1, rest = rest - 1 WHERE state = 2",
+    "a merchant's bill is the sum of its promises": "UPDATE points_bill SET open_fen = open_fen - 1, paid_fen = paid_fen + 1",
     "the guards of the history are on": "ALTER TABLE points_transfer DISABLE TRIGGER points_immutable",
 }
 
@@ -78,11 +83,24 @@ def lived(shop: Shop) -> dict[str, int]:
         at=NOON,
         now=NOON,
     )
+    promised(wallet)
     sealing.seal(now=NOON)
     closing.close(NOON.date() - timedelta(days=1), now=NOON)
     rollup.run()
     proving.prove(at=NOON)
     return {"wallet": wallet.pk, "sale": sale.sale_id or 0, "float": shop.merchant.float_id}
+
+
+def promised(wallet: Wallet) -> None:
+    """Let a postpaid shop promise three sales, draw a bill for two, and pay for one."""
+    shop = open_shop(float_fen=0, matures_days=0)
+    old = NOON - timedelta(days=8)
+    promises.set_line(float_id=shop.merchant.float_id, limit_fen=5_000, period=1, actor=TEST, at=old, now=old)
+    for at in (old, old + timedelta(minutes=5), NOON):
+        assert shop.sell(wallet, 10_000, event_at=at, now=NOON).status == "promised"
+    promises.draw(NOON.date(), NOON)
+    shop.top_up(800)
+    assert promises.pay(shop.merchant.float_id, NOON).issued == 1
 
 
 def test_every_law_has_a_break() -> None:
@@ -121,6 +139,9 @@ UNSEEN = {
     "points_account": {"title", "opened_at", "owner_no"},
     "points_bank_line": {"bank", "account", "serial", "value_on", "payer", "memo"},
     "points_terms": {"version", "spend_share_bps", "valid_from"},
+    "points_credit_line": {"limit_fen", "period", "due_days", "drop_days", "state", "opened_at", "changed_at"},
+    "points_bill": {"drawn_at", "drop_on"},
+    "points_promise": {"limit_fen", "owed_after", "settled_at"},
     "points_wallet": {"tier", "opened_at", "credit", "rewarded"},
     "points_mark": {"moved_at", "xid"},
     "points_proof": {"taken_at"},
@@ -130,8 +151,8 @@ UNSEEN = {
 }
 # Who holds which wallet (handles, passes) is not the book's to prove.
 BOOK = {
-    "points_account", "points_account_day", "points_bank_line", "points_key", "points_lot", "points_lot_use", "points_mark", "points_proof",
-    "points_proof_bucket", "points_reversal", "points_sale", "points_seal", "points_split", "points_terms", "points_transfer", "points_wallet",
+    "points_account", "points_account_day", "points_bank_line", "points_bill", "points_credit_line", "points_key", "points_lot", "points_lot_use", "points_mark", "points_promise",
+    "points_proof", "points_proof_bucket", "points_reversal", "points_sale", "points_seal", "points_split", "points_terms", "points_transfer", "points_wallet",
 }  # fmt: skip
 CHANGES = {
     "smallint": "{c} + 1", "integer": "{c} + 300", "bigint": "{c} + 1", "date": "{c} + 400", "boolean": "NOT {c}", "uuid": "gen_random_uuid()",
