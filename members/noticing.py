@@ -151,8 +151,8 @@ def _told(notice: Notice, left: int, today: date) -> Told:
         at=notice.created_at,
         # Translators: %(points)s 分 %(day)s 到期
         title=_("%(points)s points expire on %(day)s") % facts,
-        # Translators: 可抵 %(worth)s，%(day)s 当天还能用
-        text=_("They are worth %(worth)s and can be used up to and including that day.") % facts,
+        # Translators: 可抵 %(worth)s，到期日当天还能用
+        text=_("Worth %(worth)s. That day is the last one.") % facts,
         now=now,
         tone=tone,
         is_unread=notice.read_at is None,

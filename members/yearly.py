@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from alliance.calc.worktime import SHANGHAI
 from members import wallets
@@ -93,6 +93,10 @@ class Shop:
     trade: str
     sums: Sums
     url: str
+
+    @property
+    def is_shop(self) -> bool:
+        return bool(self.trade)
 
     @property
     def other(self) -> int:
@@ -201,7 +205,7 @@ def _shops(by_outlet: dict[int, Sums], number: int) -> list[Shop]:
         # Translators: 不在门店发生（过期、更正）
         name, trade = names.get(merchant, (_("At no shop (expired, corrected)"), ""))
         shops.append(Shop(name, trade, sums, _rows(number, shop=merchant)))
-    return sorted(shops, key=lambda shop: (not shop.trade, -shop.sums.received + shop.sums.spent, shop.name))
+    return sorted(shops, key=lambda shop: (not shop.is_shop, -shop.sums.received + shop.sums.spent, shop.name))
 
 
 def together(shops: list[Shop]) -> Shop:
@@ -213,7 +217,15 @@ def together(shops: list[Shop]) -> Shop:
 def table(member: Member, number: int) -> Iterator[list[Any]]:
     """Yield the year as a sheet: heads, the balance at the start, every movement, the balance at the end."""
     start, end = bounds(number)
-    yield [_("Time"), _("What"), _("Shop"), _("Points"), _("Balance"), _("Worth (yuan)"), _("Number")]
+    yield [
+        _("Time"),
+        _("What"),
+        pgettext("statement", "Shop"),
+        _("Points"),
+        _("Balance"),
+        _("Worth (yuan)"),
+        _("Number"),
+    ]
     opening, closing = (statements.balance_as_of(member.wallet_id, at - _MICROSECOND) for at in (start, end))
     yield [f"{number}-01-01", _("Balance at the start"), "", "", opening, opening / 100, ""]
     shops: dict[int, str] = {}

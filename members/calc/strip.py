@@ -28,7 +28,7 @@ class Slot:
     pending_y: float
     pending_height: float
     is_soon: bool
-    # The year's first month, the strip's first one and each quarter's first one are written below.
+    # Below stand the last month of each quarter and the year, under its first month.
     is_labelled: bool
     starts_year: bool
 
@@ -74,7 +74,8 @@ def strip(today: date, ready: Mapping[date, int], pending: Mapping[date, int], s
                 pending_height=round(rest, 2),
                 is_soon=any(index(day) == month and day <= soon_until for day in days),
                 is_labelled=first.month % 3 == 0,
-                starts_year=n == 0 or first.month == 1,
+                # The first year's number wants room before the next one's.
+                starts_year=first.month == 1 or (n == 0 and first.month <= 9),
             )
         )
     return Strip(slots, round(top))

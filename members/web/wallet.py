@@ -101,9 +101,11 @@ def year(request: MemberRequest, year: int | None = None) -> HttpResponse:
 
 def _shops(statement: yearly.Year, *, is_whole: bool) -> dict[str, Any]:
     """Return the merchants to show, and what those that are not shown come to."""
-    shown = statement.shops if is_whole or len(statement.shops) <= TOP_SHOPS + 1 else statement.shops[:TOP_SHOPS]
-    rest = statement.shops[len(shown) :]
-    return {"shops": shown, "n_rest": len(rest), "rest": yearly.together(rest)}
+    named = [shop for shop in statement.shops if shop.is_shop]
+    shown = named if is_whole or len(named) <= TOP_SHOPS + 1 else named[:TOP_SHOPS]
+    rest = named[len(shown) :]
+    nowhere = [shop for shop in statement.shops if not shop.is_shop]
+    return {"shops": shown, "n_rest": len(rest), "rest": yearly.together(rest), "nowhere": nowhere}
 
 
 @member_only

@@ -185,7 +185,7 @@ def test_the_inbox_says_what_became_of_the_points(lin: Member):
         assert "Notices, 2 unread" in text
     with time_machine.travel(MORNING + timedelta(days=31)):
         assert "that day is over" in browser(lin).get("/notices/").content.decode()
-        assert "500积分2026年12月20日到期" in browser(lin, "zh-hans").get("/notices/").content.decode()
+        assert "500积分将于2026年12月20日到期" in browser(lin, "zh-hans").get("/notices/").content.decode()
 
 
 def test_opening_a_notice_reads_it_and_leads_to_its_day(page: Client, lin: Member, zhou: Member):
