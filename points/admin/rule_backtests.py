@@ -33,6 +33,7 @@ TONES = {"running": "info", "done": "success", "failed": "danger", "cancelled": 
 PERIODS = {30: _("30 days"), 90: _("90 days"), 365: _("a year")}
 # Of merchants, tiers and trades: so many at each end.
 ENDS = 10
+REFRESH_SECONDS = 2
 # From so many days on the chart shows weeks.
 WEEKS_FROM = 92
 NAMES = {
@@ -107,7 +108,11 @@ def page(admin: ScopedAdmin, request: HttpRequest, version: RuleVersion, number:
     }
     if backtest.state == Backtest.State.DONE:
         context |= _result(backtest)
-    return TemplateResponse(request, "admin/rules/backtest.html", context)
+    answer = TemplateResponse(request, "admin/rules/backtest.html", context)
+    if backtest.state == Backtest.State.RUNNING:
+        # The browser looks again by itself, without a script.
+        answer["Refresh"] = str(REFRESH_SECONDS)
+    return answer
 
 
 def export(version: RuleVersion, number: int) -> StreamingHttpResponse:

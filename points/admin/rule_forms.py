@@ -112,7 +112,7 @@ def dress(fields: dict[str, forms.Field]) -> None:
 class RuleForm(VerbForm):
     """A draft, field by field."""
 
-    code = forms.SlugField(label=_("Code"), max_length=40)
+    code = forms.SlugField(label=_("Code of the rule"), max_length=40)
     payer = forms.ModelChoiceField(Account.objects.none(), label=_("Paid by"))
     words_zh = forms.CharField(label=_("What members read, in Chinese"), max_length=200, required=False)
     words_en = forms.CharField(label=_("What members read, in English"), max_length=200, required=False)
@@ -121,7 +121,7 @@ class RuleForm(VerbForm):
     points = forms.IntegerField(label=_("so many points"), min_value=1, required=False)
     factors = forms.CharField(label=_("Green factors"), widget=forms.Textarea(attrs={"rows": 3}), required=False)
     to = forms.ChoiceField(
-        label=_("To"), choices=[("member", _("the member")), ("referrer", _("who invited the member"))]
+        label=_("Given to"), choices=[("member", _("the member")), ("referrer", _("who invited the member"))]
     )
     first_visit = forms.BooleanField(label=_("On the first visit only"), required=False)
     group = forms.CharField(label=_("Group (one of it gives)"), max_length=40, required=False)

@@ -263,7 +263,7 @@ class Comparison:
             if part == TIER:
                 moved = self._members.get(int(key), {}).values()
                 better, worse = sum(each > 0 for each in moved), sum(each < 0 for each in moved)
-            yield part, key, Figures(*row, better, worse)
+            yield part, key, Figures(*row)._replace(better=better, worse=worse)
 
     def members(self) -> tuple[int, int]:
         """Return how many members get more and how many get less."""
