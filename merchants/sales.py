@@ -28,8 +28,10 @@ from merchants.calc import memberfield
 from merchants.guesses import Whose
 from merchants.models import Outlet
 from merchants.tills import Member
-from points import bills, terms
+from points import awards, bills, terms
+from points.awards import Said
 from points.bills import Bill, Caller, Outcome, OutletRef
+from points.calc.rules import Line
 from points.models import Sale, Terms
 from points.refusals import SALE_UNKNOWN
 
@@ -74,6 +76,8 @@ class Request:
     eligible_fen: int | None = None
     reference: str = ""
     occurred_at: datetime | None = None
+    # What was bought, with prices that add up to the bill; rules read it. Empty: the bill is one line of no category.
+    lines: tuple[Line, ...] = ()
 
     def body(self, outlet_id: int) -> str:
         """Return what makes two requests the same one. A PIN is a proof and no part of it."""
@@ -87,6 +91,7 @@ class Request:
                 self.eligible_fen,
                 self.reference,
                 self.occurred_at.isoformat() if self.occurred_at else None,
+                *([self.lines] if self.lines else []),
             ]
         )
 
@@ -121,6 +126,16 @@ class Quote:
     needs_pin: bool
     matures_on: date
     expires_on: date
+    # What rules would give on top, as far as it is known who buys.
+    bonuses: tuple[Said, ...] = ()
+
+    @property
+    def bonus_points(self) -> int:
+        return sum(bonus.points for bonus in self.bonuses)
+
+    @property
+    def total_points(self) -> int:
+        return self.points + self.bonus_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +157,8 @@ class VoidReceipt:
     points_taken: int
     points_returned: int
     is_replay: bool = False
+    # Bonuses that went back to whoever paid them.
+    bonus_points_taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +180,12 @@ class Receipt:
     available_points: int | None
     reference: str
     is_replay: bool = False
+    # What rules gave on top of `points`.
+    bonuses: tuple[Said, ...] = ()
+
+    @property
+    def bonus_points(self) -> int:
+        return sum(bonus.points for bonus in self.bonuses)
 
     @property
     def void_until(self) -> datetime:
@@ -193,6 +216,7 @@ def quote(*, outlet: Outlet, member: Member | None, request: Request, at: dateti
         needs_pin=member.needs_pin(request.spend_points) if member else False,
         matures_on=bill.matures_on,
         expires_on=bill.expires_on,
+        bonuses=awards.preview(bill),
     )
 
 
@@ -275,6 +299,7 @@ def void(*, outlet: Outlet, sale_id: int, caller: Caller, key: str, actor: Actor
         points_taken=abs(outcome.points),
         points_returned=abs(outcome.spent_points),
         is_replay=outcome.replayed,
+        bonus_points_taken=awards.taken_back(sale_id, number),
     )
 
 
@@ -383,7 +408,25 @@ def _draft(
         reference=request.reference,
         key=key,
         body=body,
+        lines=request.lines,
+        trade=_trade(outlet) if awards.reads_trades() else "",
     )
+
+
+def _trade(outlet: Outlet) -> str:
+    """Return the merchant's line of business, looked up once."""
+    merchant = outlet.merchant
+    if merchant.trade_id not in _trades:
+        _trades[merchant.trade_id] = merchant.trade.code
+    return _trades[merchant.trade_id]
+
+
+_trades: dict[int, str] = {}
+
+
+def forget_trades() -> None:
+    """Look the lines of business up anew."""
+    _trades.clear()
 
 
 def _booked(outcome: Outcome) -> tuple[int, datetime]:
@@ -398,7 +441,7 @@ def _receipt(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | No
     number, booked_at = _booked(outcome)
     if outcome.replayed or bill is None:
         bill = _rebuilt(outlet, number, booked_at)
-    has_points = outcome.points > 0
+    has_points = outcome.points > 0 or bool(outcome.bonuses)
     return Receipt(
         sale_id=number,
         status=outcome.status,
@@ -414,6 +457,7 @@ def _receipt(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | No
         available_points=outcome.available_after if tills.shows_balance(request.member) else None,
         reference=request.reference,
         is_replay=outcome.replayed,
+        bonuses=outcome.bonuses,
     )
 
 

@@ -4,31 +4,41 @@
 exactly as its bills one after another would (points/sql/post.sql). Every bill carries the request key of its caller;
 whoever repeats a request gets its first answer.
 
+Bills that a rule has to look at go one by one, evaluated and posted with their bonuses (points.awards); all others in
+one call, in the order in which they stand.
+
 Call `post` as the last thing before the commit: it holds the wallet and the float until then. Outside a transaction
 it is one round trip, and repeats by itself when two calls got in each other's way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import Error, connection
+from django.db import Error, connection, transaction
+from django.db.models import F, Q, Sum
 
 from alliance.actors import Actor
 from alliance.amounts import AMOUNT_INVALID
 from alliance.calc.money import MAX_FEN
 from alliance.calc.worktime import shanghai_day
 from alliance.refusals import Refused
+from points import awards
+from points.awards import Looked, Said
 from points.calc import rebate
 from points.calc.digests import digest
-from points.models import Terms
+from points.calc.rules import Line
+from points.calc.tender import paid_in_money
+from points.models import Award, Terms
 from points.refusals import (
     BOOKED,
     IN_PROGRESS,
     KEY_REUSED,
+    LINES_DIFFER,
     SPEND_SHARE_EXCEEDED,
     TERMS_MISSING,
     WITHOUT_POINTS,
@@ -89,6 +99,18 @@ class Bill:
     reference: str
     key: str
     body: str
+    terms: Terms = field(compare=False, repr=False)
+    # What rules read: the lines with what was paid in money for each, and the line of business.
+    lines: tuple[Line, ...] = ()
+    trade: str = ""
+
+    @property
+    def all_lines(self) -> tuple[Line, ...]:
+        """The lines, or the bill as one line of no category."""
+        return self.lines or (
+            Line("", "", self.eligible_fen),
+            *([Line("", "", self.paid_fen - self.eligible_fen, is_eligible=False)] if self.paid_fen > self.eligible_fen else []),
+        )
 
     @property
     def matures_on(self) -> date:
@@ -120,6 +142,12 @@ class Outcome:
     number: int
     # What a postpaid merchant owes this member for the bill; the points come when it has paid.
     promised_points: int = 0
+    # Points that rules gave on top of `points`; both are in the balance.
+    bonuses: tuple[Said, ...] = ()
+
+    @property
+    def bonus_points(self) -> int:
+        return sum(bonus.points for bonus in self.bonuses)
 
     @property
     def is_booked(self) -> bool:
@@ -150,12 +178,23 @@ def draft(
     eligible_fen: int | None = None,
     spend_points: int = 0,
     reference: str = "",
+    lines: Sequence[Line] = (),
+    trade: str = "",
 ) -> Bill:
     """Do the sums of a bill of which `paid_fen` is paid in money and `spend_points` in points.
 
     Rebate = eligible × rate, half up; points = the member's share of it, down; spending fee down.
-    Refuses: amount_invalid, spend_share_exceeded.
+    lines: with their prices, all of the bill; which of them earn decides what is eligible. trade: the shop's, for rules.
+    Refuses: amount_invalid, lines_differ, spend_share_exceeded.
     """
+    if lines:
+        if any(line.fen < 0 for line in lines) or sum(line.fen for line in lines) != paid_fen + spend_points:
+            raise LINES_DIFFER()
+        lines = paid_in_money(lines, paid_fen)
+        of_lines = sum(line.fen for line in lines if line.is_eligible)
+        if eligible_fen not in (None, of_lines):
+            raise LINES_DIFFER()
+        eligible_fen = of_lines
     eligible = paid_fen if eligible_fen is None else eligible_fen
     bill_fen = paid_fen + spend_points
     if not (0 <= paid_fen <= MAX_FEN and 0 <= spend_points <= MAX_FEN and bill_fen > 0 and 0 <= eligible <= paid_fen):
@@ -185,6 +224,9 @@ def draft(
         reference=reference.replace("\0", "")[:64],
         key=key,
         body=body,
+        terms=terms,
+        lines=tuple(lines),
+        trade=trade,
     )
 
 
@@ -203,8 +245,35 @@ def post(
     now: the time of booking, for the database's owner only (town, replay, tests). at_event: with `now`, each bill is
     booked at its own event_at, never backwards for one wallet.
     """
-    if not bills:
-        return []
+    runs = list(_runs(bills))
+    if len(runs) > 1 and connection.in_atomic_block:
+        # All of it commits at once: locked in the order of posting, whatever the order of the bills.
+        awards.hold([bill for _looked, run in runs for bill in run], [looked for looked, _run in runs if looked])
+    found: list[Outcome] = []
+    for looked, run in runs:
+        if looked is None:
+            found += _plain(run, caller, actor, now, at_event)
+        else:
+            found.append(_awarded(run[0], looked, caller, actor, now, at_event))
+    return _with_kept_bonuses(found)
+
+
+def _runs(bills: Sequence[Bill]) -> Iterator[tuple[Looked | None, Sequence[Bill]]]:
+    """Yield each bill that rules look at by itself, and the others between them together: the order stays."""
+    start = 0
+    for n, bill in enumerate(bills):
+        if (looked := awards.looking(bill)) is not None:
+            if start < n:
+                yield None, bills[start:n]
+            yield looked, [bill]
+            start = n + 1
+    if start < len(bills):
+        yield None, bills[start:]
+
+
+def _plain(
+    bills: Sequence[Bill], caller: Caller, actor: Actor, now: datetime | None, at_event: bool
+) -> list[Outcome]:
     if len(bills) == 1:
         statement, columns = _POST_ONE, [*_columns(bills[0])]
     else:
@@ -214,6 +283,71 @@ def post(
     for ord_, *row in rows:
         outcomes[ord_ - 1] = _outcome(*row)
     return outcomes
+
+
+_POST_AWARDED = """SELECT * FROM points_post_awarded(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint,
+  %s::bigint, %s::timestamptz, %s::integer, %s::integer, %s::integer, %s::text, %s::timestamptz, %s::boolean,
+  %s::bigint, %s::bigint[], %s::bigint[], %s::integer[], %s::bigint[], %s::boolean, %s::jsonb, %s::jsonb, %s::boolean)"""
+
+
+def _awarded(
+    bill: Bill, looked: Looked, caller: Caller, actor: Actor, now: datetime | None, at_event: bool
+) -> Outcome:
+    """Evaluate a bill and book it with its bonuses; anew, with everything locked, when something moved in between."""
+
+    def post_once(is_patient: bool) -> Outcome:
+        nonlocal looked
+        with transaction.atomic() if is_patient and not connection.in_atomic_block else nullcontext():
+            decision = awards.decide(bill, looked, lock=is_patient)
+            columns = [*_columns(bill), now, at_event, *decision.columns(bill), is_patient]
+            with connection.cursor() as cursor:
+                cursor.execute(_POST_AWARDED, [caller.number, caller.id, str(actor), *columns])
+                _ord, *row = cursor.fetchone()
+        outcome = _outcome(*row)
+        is_new = outcome.status == "booked" and not outcome.replayed
+        return replace(outcome, bonuses=decision.said()) if is_new else outcome
+
+    tries = 1 if connection.in_atomic_block else _TRIES
+    for n in range(1, tries + 1):
+        try:
+            return post_once(connection.in_atomic_block or n > 1)
+        except Error as error:
+            _give_up(error, is_last=n == tries)
+        # A rule that ended meanwhile is not evaluated again.
+        awards.forget()
+        again = awards.looking(bill)
+        if again is None:
+            return _plain([bill], caller, actor, now, at_event)[0]
+        looked = again
+    raise AssertionError
+
+
+def _with_kept_bonuses(outcomes: list[Outcome]) -> list[Outcome]:
+    """Return the outcomes; those of repeated requests with the bonuses that stand in the book."""
+    again = {outcome.sale_id for outcome in outcomes if outcome.replayed and outcome.status == "booked"}
+    if not again:
+        return outcomes
+    sums = {
+        sale_id: (given, mature)
+        for sale_id, given, mature in Award.objects.filter(sale_id__in=again, journal_id=F("sale_id"))
+        .values("sale_id")
+        .annotate(given=Sum("points"), mature=Sum("points", filter=Q(is_pending=False), default=0))
+        .values_list("sale_id", "given", "mature")
+    }
+    if not sums:
+        return outcomes
+    told = awards.told(sums)
+    return [
+        replace(
+            outcome,
+            bonuses=told[outcome.sale_id],
+            balance_after=(outcome.balance_after or 0) + sums[outcome.sale_id][0],
+            available_after=(outcome.available_after or 0) + sums[outcome.sale_id][1],
+        )
+        if outcome.replayed and outcome.sale_id in sums
+        else outcome
+        for outcome in outcomes
+    ]
 
 
 def _columns(bill: Bill) -> tuple[Any, ...]:
@@ -274,7 +408,7 @@ def answered(caller: Caller, key: str, body: str) -> Outcome | None:
         return None
     if row[0].hex != digest(body):
         raise KEY_REUSED()
-    return _outcome(*row[1:])
+    return _with_kept_bonuses([_outcome(*row[1:])])[0]
 
 
 _SALE_OF = """SELECT sale_id FROM points_key
@@ -300,12 +434,17 @@ def _call(statement: str, arguments: list[Any], *, can_wait: bool = False) -> li
                 cursor.execute(statement, [*arguments, is_patient] if can_wait else arguments)
                 return cursor.fetchall()
         except Error as error:
-            state = getattr(error.__cause__, "sqlstate", None)
-            if state in ("55P03", "57014") or (state in _REPEAT and n == tries):
-                raise IN_PROGRESS() from error
-            if state not in _REPEAT:
-                raise
+            _give_up(error, is_last=n == tries)
     raise AssertionError
+
+
+def _give_up(error: Error, *, is_last: bool) -> None:
+    """Raise in_progress, or the error itself, unless the call may be repeated."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state in ("55P03", "57014") or (state in _REPEAT and is_last):
+        raise IN_PROGRESS() from error
+    if state not in _REPEAT:
+        raise error
 
 
 def _outcome(

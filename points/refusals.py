@@ -17,6 +17,11 @@ POINTS_SHORT = declare(
 SPEND_SHARE_EXCEEDED = declare(
     "spend_share_exceeded", 422, _("At most %(most)s points can pay for this bill. Lower the points.")
 )
+LINES_DIFFER = declare(
+    "lines_differ",
+    422,
+    _("The lines do not add up to the bill, or earn another amount than you say. Send all of them with their prices."),
+)
 SALE_UNKNOWN = declare("sale_unknown", 404, _("There is no such sale at this outlet."))
 ALREADY_VOID = declare("already_void", 409, _("This sale is void already."))
 VOID_TOO_LATE = declare(

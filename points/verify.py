@@ -147,7 +147,11 @@ _LAWS: dict[str, str] = {
     "a pending lot is what was earned for its day": """
         SELECT count(*), count(*) FILTER (WHERE l.remaining <> coalesce(t.points, 0) OR l.earned < l.remaining) FROM points_lot l
         LEFT JOIN (SELECT wallet_id, debit_id, matures_on, expires_on, sum(points) AS points FROM points_transfer
+<<<<<<< HEAD
           WHERE kind IN (1, 15) AND matures_on >= (SELECT min(matures_on) FROM points_lot WHERE matures_on > '2000-01-01') GROUP BY 1, 2, 3, 4) t
+=======
+          WHERE kind IN (1, 8) AND matures_on >= (SELECT min(matures_on) FROM points_lot WHERE matures_on > '2000-01-01') GROUP BY 1, 2, 3, 4) t
+>>>>>>> 4328834 (Apply the rules in force to bills, with their payers, limits and reasons)
           ON t.wallet_id = l.wallet_id AND t.debit_id = l.funder_id AND t.matures_on = l.matures_on AND t.expires_on = l.expires_on
         WHERE l.matures_on > '2000-01-01'""",
     "a use of a lot is of its own transfer": """
@@ -249,9 +253,50 @@ _LAWS: dict[str, str] = {
     "the guards of the history are on": """
         SELECT count(*), count(*) FILTER (WHERE g.tgname IS NULL OR g.tgenabled <> 'O') FROM (
           SELECT c.oid, v.name FROM pg_class c CROSS JOIN (VALUES ('points_immutable'), ('points_kept')) v(name)
-          WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key']::regclass[])
+          WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key', 'points_award', 'points_trace']::regclass[])
             UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (ARRAY['points_transfer', 'points_sale', 'points_lot_use']::regclass[]))) t
         LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = t.name""",
+    "a bonus is one transfer from the payer of its rule, as its reckoning says": """
+        SELECT count(*), count(*) FILTER (WHERE a.sale_id IS NULL OR a.points > 0 AND t.id IS NULL OR a.points <> coalesce(t.points, 0) OR a.points > 0 AND (
+            t.debit_id <> a.payer_id OR t.credit_id <> a.wallet_id OR t.journal_id <> a.sale_id OR t.wallet_id <> a.wallet_id OR t.reverses_id IS NOT NULL
+            OR a.is_pending <> (t.matures_on > least((t.event_at AT TIME ZONE 'Asia/Shanghai')::date, (t.booked_at AT TIME ZONE 'Asia/Shanghai')::date)))
+          OR r.id IS NULL OR v.rule_id <> a.rule_id OR r.payer_id <> a.payer_id OR v.state NOT IN ('approved', 'live', 'ended')
+          OR s.id IS NULL OR s.wallet_id <> a.wallet_id OR s.kind <> 1 OR s.reason <> 0 OR a.on_day <> (s.event_at AT TIME ZONE 'Asia/Shanghai')::date
+          OR s.event_at < v.starts_at OR a.is_outside <> (p.kind = 11 OR CASE p.kind WHEN 3 THEN p.id ELSE p.float_id END <> s.float_id)
+          OR a.is_loss <> (v.definition ? 'loss' AND v.definition -> 'loss' <> 'null')
+          OR a.is_saved <> (coalesce((v.definition -> 'scope' ->> 'stamp_every')::bigint, 0) > 0 OR coalesce(v.definition -> 'effect' ->> 'to', 'member') <> 'member')
+          OR w.step IS NULL OR (w.step ->> 2)::bigint <> a.points)
+          + (SELECT count(*) FROM points_trace c LEFT JOIN points_sale s ON s.id = c.sale_id WHERE s.wallet_id IS DISTINCT FROM c.wallet_id)
+          + (SELECT count(*) FROM points_visit c LEFT JOIN points_sale s ON s.id = c.sale_id WHERE s.wallet_id IS DISTINCT FROM c.wallet_id OR s.float_id <> c.float_id)
+        FROM (SELECT * FROM points_award WHERE journal_id = sale_id) a
+        FULL JOIN (SELECT * FROM points_transfer WHERE kind = 8 AND reverses_id IS NULL) t ON t.id = a.transfer_id
+        LEFT JOIN rules_version v ON v.id = a.version_id LEFT JOIN rules_rule r ON r.id = v.rule_id LEFT JOIN points_account p ON p.id = a.payer_id
+        LEFT JOIN points_sale s ON s.id = a.sale_id
+        LEFT JOIN (SELECT c.sale_id, x.step FROM points_trace c, jsonb_array_elements(c.steps) x(step)) w
+          ON w.sale_id = a.sale_id AND (w.step ->> 0)::bigint = a.version_id""",
+    "a bonus is undone by what took it back, and never more than it was": """
+        SELECT count(*), count(*) FILTER (WHERE b.sale_id IS NULL OR o.sale_id IS NULL OR b.all_points > o.points OR b.all_stamps > o.stamps
+          OR (b.rule_id, b.wallet_id, b.payer_id, b.on_day, b.is_outside, b.is_loss, b.is_saved, b.is_pending)
+            <> (o.rule_id, o.wallet_id, o.payer_id, o.on_day, o.is_outside, o.is_loss, o.is_saved, o.is_pending)
+          OR b.transfer_id IS NOT NULL AND (t.id IS NULL OR t.reverses_id <> o.transfer_id OR t.journal_id <> b.journal_id OR t.points < b.points)
+          OR b.transfer_id IS NULL AND t.id IS NOT NULL)
+        FROM (SELECT *, -sum(points) OVER mine AS all_points, -sum(stamps) OVER mine AS all_stamps FROM points_award WHERE journal_id <> sale_id
+          WINDOW mine AS (PARTITION BY sale_id, version_id)) b
+        LEFT JOIN points_award o ON o.sale_id = b.sale_id AND o.version_id = b.version_id AND o.journal_id = o.sale_id
+        FULL JOIN (SELECT * FROM points_transfer WHERE kind = 8 AND reverses_id IS NOT NULL) t ON t.id = b.transfer_id""",
+    "what limits count is what rules gave": """
+        SELECT count(*), count(*) FILTER (WHERE coalesce(u.points, 0) <> coalesce(g.points, 0) OR coalesce(u.stamps, 0) <> coalesce(g.stamps, 0))
+        FROM points_award_used u FULL JOIN (
+          SELECT a.rule_id, v.wallet_id, v.on_day, sum(a.points) AS points, sum(CASE WHEN v.wallet_id = 0 THEN 0 ELSE a.stamps END) AS stamps FROM points_award a
+          CROSS JOIN LATERAL (VALUES (0::bigint, '2000-01-01'::date), (0, a.on_day), (a.wallet_id, '2000-01-01'), (a.wallet_id, a.on_day)) v(wallet_id, on_day)
+          GROUP BY 1, 2, 3) g ON g.rule_id = u.rule_id AND g.wallet_id = u.wallet_id AND g.on_day = u.on_day""",
+    "what a wallet was given by others is the sum of their bonuses": """
+        SELECT count(*), count(*) FILTER (WHERE w.rewarded <> coalesce(g.points, 0)) FROM points_wallet w
+        LEFT JOIN (SELECT wallet_id, sum(points) AS points FROM points_award WHERE is_outside AND NOT is_loss GROUP BY 1) g ON g.wallet_id = w.id""",
+    "others give on a sale no more than it brings the alliance": """
+        SELECT count(*), count(*) FILTER (WHERE a.points > points_credit_of(s.rebate_fen, 10000 - t.member_bps - t.centre_bps - t.promo_bps))
+        FROM (SELECT sale_id, sum(points) AS points FROM points_award WHERE is_outside AND NOT is_loss AND NOT is_saved GROUP BY 1) a
+        JOIN points_sale s ON s.id = a.sale_id JOIN points_terms t ON t.id = s.terms_id""",
     "each day's proof hangs on the one before it and says what was owed": """
         SELECT count(*), count(*) FILTER (WHERE z.chain <> points_proof_chain(z.before, z.taken_on, z.root, z.total_points, z.figures)
             OR z.wallets <> (f->>'wallets')::bigint OR z.custody_fen <> (f->>'custody_fen')::bigint OR z.taken_on <> (f->>'on')::date

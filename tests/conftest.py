@@ -25,6 +25,9 @@ from django.test import TransactionTestCase
 from django.utils import translation
 from psycopg import sql
 
+from merchants import sales
+from points import awards
+
 
 def pytest_configure() -> None:
     """Hash passwords and PINs fast (the real way costs a second each, on purpose); keep the cache in this process.
@@ -35,6 +38,13 @@ def pytest_configure() -> None:
     settings.WHITENOISE_AUTOREFRESH = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+@pytest.fixture(autouse=True)
+def _rules_of_this_test() -> None:
+    """The process keeps the rules in force for a second: longer than many a test."""
+    awards.forget()
+    sales.forget_trades()
 
 
 @pytest.fixture(scope="session")

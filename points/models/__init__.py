@@ -1,4 +1,5 @@
 from points.models.account import Account, Terms, Wallet
+from points.models.award import Award, AwardUsed, Trace, Visit
 from points.models.backtest import Backtest, BacktestRow
 from points.models.clearing import AccountDay, BankLine, Mark, Split
 from points.models.handle import Handle, Pass
@@ -13,6 +14,8 @@ __all__ = [
     "MATURE",
     "Account",
     "AccountDay",
+    "Award",
+    "AwardUsed",
     "Backtest",
     "BacktestRow",
     "BankLine",
@@ -35,6 +38,8 @@ __all__ = [
     "Seal",
     "Split",
     "Terms",
+    "Trace",
     "Transfer",
+    "Visit",
     "Wallet",
 ]

@@ -63,3 +63,9 @@ GRANT EXECUTE ON FUNCTION
   points_pay_bills(bigint, timestamptz, integer),
   points_drop_bill(bigint, timestamptz)
 TO {role};
+GRANT EXECUTE ON FUNCTION
+  points_award_hold(bigint[], bigint[]),
+  points_award_facts(bigint, bigint, date, bigint[], bigint[], boolean, boolean),
+  points_post_awarded(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, text, timestamptz, boolean,
+    bigint, bigint[], bigint[], integer[], bigint[], boolean, jsonb, jsonb, boolean)
+TO {role};
