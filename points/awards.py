@@ -151,20 +151,23 @@ class _Kept:
     sets: dict[tuple[int, ...], Looked] = field(default_factory=dict)
 
 
-_kept: _Kept | None = None
+class _Memory:
+    """What this process knows; one for all of its threads."""
+
+    kept: _Kept | None = None
+
+
 _MARK = """SELECT coalesce(md5(string_agg(id || ':' || xmin::text, ',' ORDER BY id)), '')
   FROM rules_version WHERE state IN ('approved', 'live', 'ended')"""
 
 
 def forget() -> None:
     """Read the rules anew at the next bill."""
-    global _kept
-    _kept = None
+    _Memory.kept = None
 
 
 def _now() -> _Kept:
-    global _kept
-    kept, clock = _kept, time.monotonic()
+    kept, clock = _Memory.kept, time.monotonic()
     if kept is not None and clock - kept.looked_at < LOOK_EVERY_SECONDS:
         return kept
     with connection.cursor() as cursor:
@@ -175,7 +178,7 @@ def _now() -> _Kept:
         return kept
     known = _read(RuleVersion.objects.from_now(datetime.now(UTC) - LATE)) if mark else ()
     trades = any(each.rule.scope.trades for each in known)
-    _kept = kept = _Kept(mark, clock, known, trades, None if mark else ())
+    _Memory.kept = kept = _Kept(mark, clock, known, trades, None if mark else ())
     return kept
 
 
@@ -238,7 +241,8 @@ def _is_for(scope: sums.Scope, bill: Bill) -> bool:
 
 # --- evaluation -----------------------------------------------------------------------------------
 
-_FACTS = """SELECT * FROM points_award_facts(%s::bigint, %s::bigint, %s::date, %s::bigint[], %s::bigint[], %s::boolean, %s::boolean)"""
+_FACTS = """SELECT * FROM points_award_facts(%s::bigint, %s::bigint, %s::date, %s::bigint[], %s::bigint[],
+  %s::boolean, %s::boolean)"""
 
 
 def decide(bill: Bill, looked: Looked, *, lock: bool = False) -> Decision:

@@ -109,7 +109,11 @@ class Bill:
         """The lines, or the bill as one line of no category."""
         return self.lines or (
             Line("", "", self.eligible_fen),
-            *([Line("", "", self.paid_fen - self.eligible_fen, is_eligible=False)] if self.paid_fen > self.eligible_fen else []),
+            *(
+                [Line("", "", self.paid_fen - self.eligible_fen, is_eligible=False)]
+                if self.paid_fen > self.eligible_fen
+                else []
+            ),
         )
 
     @property
@@ -271,9 +275,7 @@ def _runs(bills: Sequence[Bill]) -> Iterator[tuple[Looked | None, Sequence[Bill]
         yield None, bills[start:]
 
 
-def _plain(
-    bills: Sequence[Bill], caller: Caller, actor: Actor, now: datetime | None, at_event: bool
-) -> list[Outcome]:
+def _plain(bills: Sequence[Bill], caller: Caller, actor: Actor, now: datetime | None, at_event: bool) -> list[Outcome]:
     if len(bills) == 1:
         statement, columns = _POST_ONE, [*_columns(bills[0])]
     else:
@@ -290,9 +292,7 @@ _POST_AWARDED = """SELECT * FROM points_post_awarded(%s::smallint, %s::bigint, %
   %s::bigint, %s::bigint[], %s::bigint[], %s::integer[], %s::bigint[], %s::boolean, %s::jsonb, %s::jsonb, %s::boolean)"""
 
 
-def _awarded(
-    bill: Bill, looked: Looked, caller: Caller, actor: Actor, now: datetime | None, at_event: bool
-) -> Outcome:
+def _awarded(bill: Bill, looked: Looked, caller: Caller, actor: Actor, now: datetime | None, at_event: bool) -> Outcome:
     """Evaluate a bill and book it with its bonuses; anew, with everything locked, when something moved in between."""
 
     def post_once(is_patient: bool) -> Outcome:

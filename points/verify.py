@@ -147,11 +147,7 @@ _LAWS: dict[str, str] = {
     "a pending lot is what was earned for its day": """
         SELECT count(*), count(*) FILTER (WHERE l.remaining <> coalesce(t.points, 0) OR l.earned < l.remaining) FROM points_lot l
         LEFT JOIN (SELECT wallet_id, debit_id, matures_on, expires_on, sum(points) AS points FROM points_transfer
-<<<<<<< HEAD
-          WHERE kind IN (1, 15) AND matures_on >= (SELECT min(matures_on) FROM points_lot WHERE matures_on > '2000-01-01') GROUP BY 1, 2, 3, 4) t
-=======
-          WHERE kind IN (1, 8) AND matures_on >= (SELECT min(matures_on) FROM points_lot WHERE matures_on > '2000-01-01') GROUP BY 1, 2, 3, 4) t
->>>>>>> 4328834 (Apply the rules in force to bills, with their payers, limits and reasons)
+          WHERE kind IN (1, 8, 15) AND matures_on >= (SELECT min(matures_on) FROM points_lot WHERE matures_on > '2000-01-01') GROUP BY 1, 2, 3, 4) t
           ON t.wallet_id = l.wallet_id AND t.debit_id = l.funder_id AND t.matures_on = l.matures_on AND t.expires_on = l.expires_on
         WHERE l.matures_on > '2000-01-01'""",
     "a use of a lot is of its own transfer": """
@@ -275,7 +271,7 @@ _LAWS: dict[str, str] = {
         LEFT JOIN (SELECT c.sale_id, x.step FROM points_trace c, jsonb_array_elements(c.steps) x(step)) w
           ON w.sale_id = a.sale_id AND (w.step ->> 0)::bigint = a.version_id""",
     "a bonus is undone by what took it back, and never more than it was": """
-        SELECT count(*), count(*) FILTER (WHERE b.sale_id IS NULL OR o.sale_id IS NULL OR b.all_points > o.points OR b.all_stamps > o.stamps
+        SELECT (SELECT count(*) FROM points_award), count(*) FILTER (WHERE b.sale_id IS NULL OR o.sale_id IS NULL OR b.all_points > o.points OR b.all_stamps > o.stamps
           OR (b.rule_id, b.wallet_id, b.payer_id, b.on_day, b.is_outside, b.is_loss, b.is_saved, b.is_pending)
             <> (o.rule_id, o.wallet_id, o.payer_id, o.on_day, o.is_outside, o.is_loss, o.is_saved, o.is_pending)
           OR b.transfer_id IS NOT NULL AND (t.id IS NULL OR t.reverses_id <> o.transfer_id OR t.journal_id <> b.journal_id OR t.points < b.points)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Award(models.Model):
-    """What a rule gave on a sale, or (below zero, in the journal of a void or refund) what was taken back. Kept for good."""
+    """What a rule gave on a sale, or (below zero, in the journal of a void or refund) was undone. Kept for good."""
 
     pk = models.CompositePrimaryKey("sale_id", "version_id", "journal_id")
     sale_id = models.BigIntegerField(_("sale"))
@@ -71,7 +71,7 @@ class Visit(models.Model):
 
 
 class Trace(models.Model):
-    """Why a sale got what it got: a step for each rule that was looked at, and the facts that went in. Kept for good."""
+    """Why a sale got what it got: a step for each rule that was looked at, and the facts that went in; for good."""
 
     sale_id = models.BigIntegerField(primary_key=True)
     wallet_id = models.BigIntegerField(_("wallet"))

@@ -8,13 +8,9 @@ import pytest
 from django.core.management import call_command
 from django.db import Error, connection, transaction
 
-<<<<<<< HEAD
 from points import adjusting, closing, promises, proving, rollup, sealing, verify
 from points.models import Wallet
-=======
-from points import adjusting, closing, proving, rollup, verify
 from tests.points.ruling import budget, rule
->>>>>>> 4328834 (Apply the rules in force to bills, with their payers, limits and reasons)
 from tests.points.shops import NOON, TEST, Shop, open_shop
 
 pytestmark = [pytest.mark.law, pytest.mark.django_db(transaction=True)]
@@ -158,15 +154,10 @@ UNSEEN = {
     "points_account": {"title", "opened_at", "owner_no"},
     "points_bank_line": {"bank", "account", "serial", "value_on", "payer", "memo"},
     "points_terms": {"version", "spend_share_bps", "valid_from"},
-<<<<<<< HEAD
     "points_credit_line": {"limit_fen", "period", "due_days", "drop_days", "state", "opened_at", "changed_at"},
     "points_bill": {"drawn_at", "drop_on"},
     "points_promise": {"limit_fen", "owed_after", "settled_at"},
-    "points_wallet": {"tier", "opened_at", "credit", "rewarded"},
-=======
-    "points_transfer": {"xid"},
     "points_wallet": {"tier", "opened_at", "credit"},
->>>>>>> 4328834 (Apply the rules in force to bills, with their payers, limits and reasons)
     "points_mark": {"moved_at", "xid"},
     "points_proof": {"taken_at"},
     "points_proof_bucket": {"leaves", "groups"},
@@ -176,14 +167,9 @@ UNSEEN = {
 }
 # Who holds which wallet (handles, passes) is not the book's to prove.
 BOOK = {
-<<<<<<< HEAD
-    "points_account", "points_account_day", "points_bank_line", "points_bill", "points_credit_line", "points_key", "points_lot", "points_lot_use", "points_mark", "points_promise",
-    "points_proof", "points_proof_bucket", "points_reversal", "points_sale", "points_seal", "points_split", "points_terms", "points_transfer", "points_wallet",
-=======
-    "points_account", "points_account_day", "points_award", "points_award_used", "points_bank_line", "points_key", "points_lot", "points_lot_use", "points_mark", "points_proof",
-    "points_proof_bucket", "points_reversal", "points_sale", "points_split", "points_terms", "points_trace", "points_transfer",
-    "points_visit", "points_wallet",
->>>>>>> 4328834 (Apply the rules in force to bills, with their payers, limits and reasons)
+    "points_account", "points_account_day", "points_award", "points_award_used", "points_bank_line", "points_bill", "points_credit_line", "points_key",
+    "points_lot", "points_lot_use", "points_mark", "points_promise", "points_proof", "points_proof_bucket", "points_reversal", "points_sale", "points_seal",
+    "points_split", "points_terms", "points_trace", "points_transfer", "points_visit", "points_wallet",
 }  # fmt: skip
 CHANGES = {
     "smallint": "{c} + 1", "integer": "{c} + 300", "bigint": "{c} + 1", "date": "{c} + 400", "boolean": "NOT {c}", "uuid": "gen_random_uuid()",
