@@ -135,6 +135,8 @@ CELERY_BEAT_SCHEDULE = {
     "roll-up": {"task": "points.tasks.roll_up", "schedule": 10.0},
     "mature": {"task": "points.tasks.mature", "schedule": crontab(minute="7")},
     "expire": {"task": "points.tasks.expire", "schedule": crontab(minute="12", hour="0")},
+    "pay-promises": {"task": "points.tasks.pay_promises", "schedule": 60.0},
+    "bills": {"task": "points.tasks.bills", "schedule": crontab(minute="35", hour="0")},
     "close": {"task": "points.tasks.close", "schedule": crontab(minute="20", hour="0")},
     # Once a day, after the close; the later hours only if that one was missed.
     "prove": {"task": "points.tasks.prove", "schedule": crontab(minute="50")},

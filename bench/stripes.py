@@ -2,7 +2,7 @@
 
 Fifty tills of one merchant against fifty tills of fifty merchants: the second is what perfect stripes would give, since
 no two tills share a float there. A database is made in a durable cluster of its own and dropped at the end. What was
-decided: docs/decisions/no-stripes.md.
+decided: docs/decisions/stripes-of-floats.md.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ from datetime import date
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from alliance.calc.worktime import shanghai_day
 from alliance.templatetags.lianhui import bps, local_time, points, thousands, yuan
 from members import wallets
 from members.models import Member
 from merchants.models import Outlet
-from points.models import LotUse, Sale, Transfer
+from points.models import LotUse, Promise, Sale, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def explain(member: Member, journal_id: int) -> Detail | None:
     first, last = rows[0], rows[-1]
     outlet = Outlet.objects.select_related("merchant__trade").filter(pk=first.outlet_id or 0).first()
     sale = _sale(first)
+    if first.kind == Transfer.Kind.ISSUE:
+        sale = _promised_sale(first)
     what = [str(wallets.WORDS[row.kind][row.reverses_id is not None]) for row in rows]
     undoes = mine.filter(id=first.reverses_id or 0).values_list("journal_id", flat=True).first()
     undone_by = mine.filter(reverses_id__in=[row.pk for row in rows]).values_list("journal_id", flat=True).first()
@@ -103,11 +106,19 @@ def _sale(row: Transfer) -> Sale | None:
     return Sale.objects.filter(outlet_id=row.outlet_id, booked_at=row.booked_at, id=row.journal_id).first()
 
 
+def _promised_sale(row: Transfer) -> Sale | None:
+    """Return the sale of which these points were promised until its merchant paid."""
+    promise = Promise.objects.filter(issue_id=row.pk, wallet_id=row.wallet_id).first()
+    if promise is None:
+        return None
+    return Sale.objects.filter(outlet_id=promise.outlet_id, booked_at=promise.booked_at, id=promise.pk).first()
+
+
 def _why(rows: list[Transfer], sale: Sale | None) -> list[Reason]:
     """Return one reckoning for each movement of the journal, earned points first: that is what people ask about."""
     reasons = []
     for row in sorted(rows, key=lambda row: row.kind != Transfer.Kind.EARN):
-        if row.kind == Transfer.Kind.EARN and sale is not None:
+        if row.kind in (Transfer.Kind.EARN, Transfer.Kind.ISSUE) and sale is not None:
             # Translators: 为什么得 %(points)s 分
             reasons.append(
                 Reason(_("Why %(points)s points?") % {"points": thousands(row.points)}, _why_earned(row, sale))
@@ -153,11 +164,21 @@ def _why_earned(row: Transfer, sale: Sale) -> list[Step]:
         Step(
             # Translators: 其中 %(share)s 归您
             _("Your share: %(share)s of it") % {"share": bps(sale.member_bps)},
-            points(sale.points),
+            points(row.points),
             # Translators: 1 分钱就是 1 积分，不足 1 积分的零头不计
             _("One fen is one point; a part of a point is left out."),
         ),
     ]
+    if row.kind == Transfer.Kind.ISSUE:
+        steps.append(
+            Step(
+                # Translators: 承诺 / 到账
+                _("Promised on %(day)s") % {"day": _day(shanghai_day(sale.booked_at))},
+                _day(shanghai_day(row.booked_at)),
+                # Translators: 这家店后付款，付清后积分到账
+                _("The shop pays later; it has paid for this sale now."),
+            )
+        )
     if row.matures_on:
         # Translators: 从这天起可以用
         label = _("Can be spent from")
@@ -201,8 +222,13 @@ def _receipt(sale: Sale, outlet: Outlet, rows: list[Transfer]) -> Receipt:
         *([Line(_("Paid with points"), yuan(-sale.spent_points))] if sale.spent_points else []),
         # Translators: 实付
         Line(_("Paid in money"), yuan(sale.paid_fen), "1"),
-        # Translators: 本次得积分
-        Line(_("Points received"), thousands(sale.points)),
+        (
+            # Translators: 待发积分
+            Line(_("Points promised"), thousands(sale.points))
+            if sale.reason == Sale.Reason.PROMISED and rows[0].kind != Transfer.Kind.ISSUE
+            # Translators: 本次得积分
+            else Line(_("Points received"), thousands(sale.points))
+        ),
         # Translators: 余额
         Line(_("Balance"), thousands(rows[-1].balance_after)),
     ]

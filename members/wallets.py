@@ -21,7 +21,9 @@ from alliance.calc.worktime import SHANGHAI
 from alliance.templatetags.lianhui import local_time, thousands
 from members.models import Member
 from merchants.models import Merchant, Outlet
+from points import promises
 from points.models import Account, Lot, Transfer, Wallet
+from points.models import Promise as Promised
 
 PAGE = 20
 EXPORT_CHUNK = 1000
@@ -36,6 +38,8 @@ WORDS: Mapping[int, tuple[Promise | str, Promise | str]] = {kind.value: (kind.la
     Kind.SPEND: (gettext_lazy("Spent"), gettext_lazy("Given back")),
     # Translators: 过期 / 过期撤回
     Kind.EXPIRE: (gettext_lazy("Expired"), gettext_lazy("Expiry taken back")),
+    # Translators: 待发积分到账
+    Kind.ISSUE: (gettext_lazy("Received, paid by the shop"), gettext_lazy("Taken back")),
     # Translators: 更正 / 更正撤回
     Kind.ADJUST: (gettext_lazy("Corrected"), gettext_lazy("Correction taken back")),
 }
@@ -90,6 +94,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """Points that a shop promised: they come when it has paid. is_dropped: it did not, and they will not come."""
+
+    shop: str
+    points: int
+    at: datetime
+    is_dropped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     rows: list[Entry]
     before: str | None
@@ -114,6 +128,21 @@ EVERYTHING = Wanted()
 
 def wallet_of(member: Member) -> Wallet:
     return Wallet.objects.get(pk=member.wallet_id)
+
+
+def owed(member: Member) -> list[Owed]:
+    """Return what shops promised, newest first, and for 90 days what they did not keep."""
+    rows = promises.of_wallet(member.wallet_id, timezone.now())
+    shops = (
+        {float_id: name for float_id, (name, _trade) in funders_of({row.float_id for row in rows}).items()}
+        if rows
+        else {}
+    )
+    return [
+        Owed(shops.get(row.float_id, ""), row.points, row.booked_at, row.state == Promised.State.DROPPED)
+        for row in rows
+        if row.points
+    ]
 
 
 def transfers_of(wallet_id: int) -> QuerySet[Transfer]:

@@ -15,7 +15,7 @@ from alliance.calc.worktime import SHANGHAI, day_bounds, day_start
 from points.models import Sale, Transfer
 
 SALE, VOID = 1, 2
-FLOAT_EXHAUSTED = 1
+FLOAT_EXHAUSTED, PROMISED = 1, 2
 VOID_WITHIN = timedelta(minutes=10)
 KINDS = ("sale", "spend", "void", "without_points")
 
@@ -99,6 +99,11 @@ class Entry:
     @property
     def is_without_points(self) -> bool:
         return bool(self.sale.reason == FLOAT_EXHAUSTED)
+
+    @property
+    def is_promised(self) -> bool:
+        """The merchant paid later, or has still to pay: this sale's own journal has no points."""
+        return bool(self.sale.reason == PROMISED)
 
 
 def recent(outlet_id: int, at: datetime, n: int = 8) -> list[Entry]:

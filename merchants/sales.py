@@ -173,6 +173,8 @@ class Receipt:
     paid_fen: int
     spent_points: int
     points: int
+    # What comes when the merchant has paid its bill; then points are 0.
+    promised_points: int
     rebate_fen: int
     matures_on: date | None
     expires_on: date | None
@@ -225,7 +227,8 @@ def record(
 ) -> Receipt:
     """Book a bill once: points are spent first, then earned on what was paid in money, in one journal.
 
-    A float that is too small makes a sale without points (status "without_points"), which no later top-up changes.
+    A float that is too small makes a sale without points (status "without_points"), which no later top-up changes; with
+    room on its credit line the merchant promises them (status "promised").
     Refuses: merchant_not_live, outlet_closed, amount_invalid, reference_invalid, time_out_of_range, terms_missing,
     pin_needed, key_reused, what tills.identify refuses, and of the book spend_share_exceeded, points_short,
     wallet_frozen, wallet_unknown.
@@ -451,6 +454,7 @@ def _receipt(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | No
         paid_fen=bill.paid_fen,
         spent_points=outcome.spent_points,
         points=outcome.points,
+        promised_points=outcome.promised_points,
         rebate_fen=outcome.points + outcome.rest,
         matures_on=bill.matures_on if has_points else None,
         expires_on=bill.expires_on if has_points else None,

@@ -20,7 +20,7 @@ from alliance.models import Approval, User
 from alliance.refusals import declare
 from merchants.calc import references
 from merchants.models import Merchant, TopUp
-from points import funding
+from points import funding, promises
 from points.models import BankLine
 
 # When a top-up is booked, if not now: set by the town, which builds a past as the database's owner.
@@ -119,6 +119,8 @@ def book(approval: Approval, actor: Actor, at: datetime) -> TopUp:
         raise ALREADY_MOVED()
     float_id = topup.merchant.book.float_id
     funding.allot(bank_line=topup.bank_line, float_id=float_id, actor=actor, at=at, now=booking_time.get())
+    # What a postpaid merchant promised is paid at once, oldest sale first; a longer list the clock goes on with.
+    promises.pay(float_id, booking_time.get())
     topup.state, topup.booked_at = TopUp.State.BOOKED, at
     topup.save(update_fields=["state", "booked_at"])
     return topup

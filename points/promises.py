@@ -163,18 +163,18 @@ def draw(on: date, now: datetime | None = None, *, float_ids: Iterable[int] | No
 def pay(float_id: int, now: datetime | None = None) -> Paid:
     """Pay promises out of the float as far as it goes: the oldest sale first, each whole.
 
-    In chunks, each its own transaction unless the caller has one; a busy wallet is waited for outside of one, else left
-    to the clock (points.tasks.pay_promises).
+    In chunks, each its own transaction, and a busy wallet is waited for; inside the caller's own transaction one chunk,
+    and the clock does the rest (points.tasks.pay_promises).
     """
     issued = fen = 0
-    tries = 1 if connection.in_atomic_block else 20
+    tries = 20
     while True:
         with connection.cursor() as cursor:
             cursor.execute("SELECT * FROM points_pay_bills(%s::bigint, %s::timestamptz, %s)", [float_id, now, CHUNK])
             part = Paid(*cursor.fetchone())
         issued, fen = issued + part.issued, fen + part.fen
-        if not part.is_more:
-            return Paid(issued, fen)
+        if not part.is_more or connection.in_atomic_block:
+            return Paid(issued, fen, part.is_more)
         if part.issued < CHUNK:
             tries -= 1
             if tries == 0:

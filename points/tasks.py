@@ -14,10 +14,10 @@ from alliance import jobs
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
-from points import backtesting, closing, expiring, expiry, partitions, proving, rollup, rules, sealing, totals
+from points import backtesting, closing, expiring, expiry, partitions, promises, proving, rollup, rules, sealing, totals
 from points.models import Proof
 
-_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16}
+_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16, "bills": 17}
 CLOSE = "points.close"
 PROVE = "points.prove"
 
@@ -88,6 +88,24 @@ def _close(on: date) -> int:
 @jobs.restartable(CLOSE)
 def _close_again(job: Job) -> None:
     close.delay(job.params["on"])
+
+
+@shared_task
+def pay_promises() -> int:
+    """Issue what money is there for (top-ups do so at once, this is the rest); return how many promises."""
+    return sum(promises.pay(float_id).issued for float_id in promises.payable())
+
+
+@shared_task
+def bills() -> int:
+    """Draw the bills of weeks and months that are over, give up what nobody paid; return how many bills were drawn."""
+    with _alone("bills") as is_mine:
+        if not is_mine:
+            return 0
+        now = timezone.now()
+        drawn = promises.draw(shanghai_day(now))
+        promises.drop(shanghai_day(now), actor=Actor.system("bills"), at=now)
+        return drawn
 
 
 @shared_task

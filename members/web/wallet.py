@@ -40,6 +40,7 @@ def entries(request: MemberRequest) -> HttpResponse:
     context = {
         "tab": "wallet",
         "standing": wallets.standing(request.member),
+        "owed": [] if chosen else wallets.owed(request.member),
         "kind": wanted.kind,
         "tabs": _tabs(wanted.kind),
         "months": months,

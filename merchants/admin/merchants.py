@@ -23,7 +23,8 @@ from alliance.templatetags.lianhui import bps, listed, masked_phone, yuan
 from merchants import agreements, figures, onboarding, staff
 from merchants.calc import creditcode
 from merchants.models import Agreement, Merchant, Outlet, Staff
-from points import statements
+from points import promises, statements
+from points.models import CreditLine
 
 STATE_COLOURS = {"draft": "info", "live": "success", "paused": "warning", "left": "danger"}
 
@@ -143,6 +144,28 @@ class StaffForm(ActForm):
             raise forms.ValidationError(_t("Write a mobile number like 138 0013 8000.")) from None
 
 
+class CreditForm(ActForm):
+    """A limit in yuan; the book counts in fen."""
+
+    # Translators: 赊账额度（元）
+    limit = forms.DecimalField(label=_("Limit, in yuan"), min_value=0, max_value=1_000_000, decimal_places=2)
+    # Translators: 账单周期
+    period = forms.TypedChoiceField(label=_("Bills"), choices=CreditLine.Period.choices, coerce=int, initial=2)
+    # Translators: 几天内付款
+    due_days = forms.IntegerField(label=_("Days to pay a bill"), min_value=1, max_value=90, initial=14)
+    # Translators: 逾期多少天后取消承诺
+    drop_days = forms.IntegerField(
+        label=_("Days after which unpaid promises are dropped"), min_value=1, max_value=180, initial=30
+    )
+
+    def prepare(self) -> None:
+        line = promises.line_of(self.row.float_id)
+        if line is not None:
+            self.fields["limit"].initial = f"{line.limit_fen / 100:.2f}"
+            for name in ("period", "due_days", "drop_days"):
+                self.fields[name].initial = getattr(line, name)
+
+
 def _bps(percent: Any) -> int:
     return round(percent * 100)
 
@@ -195,6 +218,33 @@ def _leave(request: HttpRequest, merchant: Merchant, data: dict[str, Any]) -> st
     return _t("The merchant has left.")
 
 
+def _ask_line(request: HttpRequest, merchant: Merchant, data: dict[str, Any], is_open: bool = True) -> str:
+    line = promises.line_of(merchant.float_id)
+    promises.ask(
+        float_id=merchant.float_id,
+        name=str(merchant),
+        limit_fen=round(data["limit"] * 100) if is_open else (line.limit_fen if line else 0),
+        period=data.get("period", CreditLine.Period.MONTH),
+        due_days=data.get("due_days", 14),
+        drop_days=data.get("drop_days", 30),
+        is_open=is_open,
+        unit=merchant.centre,
+        user=request.user,  # type: ignore[arg-type]
+        at=now(),
+    )
+    # Translators: 已提交，等第二个人批准
+    return _t("Asked. It counts as soon as a second person has said yes.")
+
+
+def _stop_line(request: HttpRequest, merchant: Merchant, data: dict[str, Any]) -> str:
+    return _ask_line(request, merchant, data, is_open=False)
+
+
+def _has_line(_request: HttpRequest, merchant: Merchant) -> bool:
+    line = promises.line_of(merchant.float_id) if merchant.float_id else None
+    return line is not None and line.is_open
+
+
 def _is(*states: str) -> Any:
     return lambda _request, merchant: merchant.state in states
 
@@ -220,6 +270,7 @@ class MerchantAdmin(ScopedAdmin):
         ("shown_state", "state_since"),
         ("live_at", "opened_at"),
         ("shown_float", "shown_cover", "shown_reference"),
+        "shown_line",
         "shown_missing",
     )
     readonly_fields = (
@@ -231,6 +282,7 @@ class MerchantAdmin(ScopedAdmin):
         "shown_float",
         "shown_cover",
         "shown_reference",
+        "shown_line",
         "shown_missing",
     )
     autocomplete_fields = ("trade", "centre")
@@ -303,6 +355,34 @@ class MerchantAdmin(ScopedAdmin):
             run=_resume,
             is_possible=_is("paused"),
             icon="play_arrow",
+        ),
+        Act(
+            name="credit",
+            # Translators: 申请赊账额度
+            title=_("Set a credit line"),
+            permission="credit.ask",
+            says=_(
+                "When its float is too small, its members' points are promised up to this limit and come when its bill "
+                "is paid. A second person has to say yes."
+            ),
+            form=CreditForm,
+            run=_ask_line,
+            is_possible=_is("live", "paused"),
+            icon="credit_score",
+        ),
+        Act(
+            name="stop-credit",
+            # Translators: 停用赊账
+            title=_("Stop the credit line"),
+            permission="credit.ask",
+            says=_(
+                "Nothing more is promised; what is owed stays owed, and comes when it is paid. "
+                "A second person has to say yes."
+            ),
+            run=_stop_line,
+            is_possible=_has_line,
+            is_dangerous=True,
+            icon="credit_card_off",
         ),
         Act(
             name="leave",
@@ -384,6 +464,19 @@ class MerchantAdmin(ScopedAdmin):
     @display(description=_("reference on transfers"))
     def shown_reference(self, merchant: Merchant) -> str:
         return merchant.payment_reference
+
+    # Translators: 赊账额度
+    @display(description=_("credit line"))
+    def shown_line(self, merchant: Merchant) -> str:
+        line = promises.line_of(merchant.float_id) if merchant.float_id else None
+        if line is None:
+            return "–"
+        # Translators: 已欠 %(owed)s，额度 %(limit)s（%(state)s）
+        return _t("%(owed)s owed of %(limit)s (%(state)s)") % {
+            "owed": yuan(line.owed_fen),
+            "limit": yuan(line.limit_fen),
+            "state": line.get_state_display(),
+        }
 
     # Translators: 上线还缺
     @display(description=_("still missing before it can go live"))

@@ -55,13 +55,14 @@ class BatchView(MerchantView):
     class Output(serializers.Serializer[Any]):
         class Result(serializers.Serializer[Any]):
             key = serializers.CharField()
-            status = serializers.ChoiceField(choices=["booked", "without_points", "refused"])
+            status = serializers.ChoiceField(choices=["booked", "without_points", "promised", "refused"])
             is_replay = serializers.BooleanField()
             sale = ReceiptOutput(allow_null=True)
             problem = serializers.DictField(allow_null=True)
 
         booked = serializers.IntegerField()
         without_points = serializers.IntegerField()
+        promised = serializers.IntegerField()
         refused = serializers.IntegerField()
         results = Result(many=True)
 
@@ -95,6 +96,7 @@ class BatchView(MerchantView):
             {
                 "booked": counts["booked"],
                 "without_points": counts["without_points"],
+                "promised": counts["promised"],
                 "refused": counts["refused"],
                 "results": results,
             }

@@ -14,7 +14,7 @@ from merchants.sales import Receipt
 
 @extend_schema_serializer(component_name="Notice")
 class NoticeOutput(serializers.Serializer[Any]):
-    code = serializers.ChoiceField(choices=["float_exhausted"])
+    code = serializers.ChoiceField(choices=["float_exhausted", "points_promised"])
     text = serializers.CharField()
 
 
@@ -23,13 +23,14 @@ class ReceiptOutput(serializers.Serializer[Any]):
     """A bill as it was booked."""
 
     id = Number(source="sale_id")
-    status = serializers.ChoiceField(choices=["booked", "without_points"])
+    status = serializers.ChoiceField(choices=["booked", "without_points", "promised"])
     outlet = Number(source="outlet_id")
     booked_at = Time()
     bill_fen = Whole(help_text="The whole bill.")
     paid_fen = Whole(help_text="What was paid in money.")
     spent_points = Whole(help_text="What was paid in points; 1 point = 1 fen.")
-    points = Whole(help_text="What the member earned.")
+    points = Whole(help_text="What the member earned; 0 while it is only promised.")
+    promised_points = Whole(help_text="What the member gets when the merchant, who pays later, has paid its bill.")
     rebate_fen = Whole(help_text="What left the merchant's float.")
     matures_on = serializers.DateField(allow_null=True)
     expires_on = serializers.DateField(allow_null=True)
@@ -40,6 +41,10 @@ class ReceiptOutput(serializers.Serializer[Any]):
 
     @extend_schema_field(NoticeOutput(allow_null=True))
     def get_notice(self, receipt: Receipt) -> dict[str, str] | None:
+        if receipt.status == "promised":
+            # Translators: 本店后付款：%(points)s 积分在本店付清账单后到账
+            text = _("This shop pays later: the %(points)s points come when it has paid its bill.")
+            return {"code": "points_promised", "text": text % {"points": receipt.promised_points}}
         if receipt.status != "without_points":
             return None
         text = _(

@@ -44,8 +44,9 @@ class StatementView(MerchantView):
             spent_points = serializers.IntegerField()
             spend_fee = serializers.IntegerField()
             points = serializers.IntegerField()
-            cost_fen = serializers.IntegerField(help_text="What left the float.")
+            cost_fen = serializers.IntegerField(help_text="What left the float, or is owed for it.")
             is_without_points = serializers.BooleanField()
+            is_promised = serializers.BooleanField(help_text="Sold by a merchant that pays later.")
             reverses = fields.Number(source="reverses_id", allow_null=True)
             reference = serializers.CharField(allow_blank=True)
 
@@ -82,6 +83,7 @@ class StatementView(MerchantView):
             sale.what = "void" if sale.kind == register.VOID else "sale"  # type: ignore[attr-defined]
             sale.cost_fen = sale.points + sale.rest  # type: ignore[attr-defined]
             sale.is_without_points = sale.reason == register.FLOAT_EXHAUSTED  # type: ignore[attr-defined]
+            sale.is_promised = sale.reason == register.PROMISED  # type: ignore[attr-defined]
         return Response(self.Output({"items": sales, "next": following}).data)
 
 

@@ -21,7 +21,7 @@ from merchants import topups
 from merchants.access import DeskRequest, money_only
 from merchants.models import Agreement, TopUp
 from merchants.web import frame
-from points import accounts, statements
+from points import accounts, promises, statements
 
 DAYS = 30
 
@@ -47,6 +47,9 @@ def _page(request: DeskRequest, amount: str, refusal: Refused | None = None) -> 
         "days": _with_topups(reversed(days), past),
         "pending": [topup for topup in past if topup.state in (TopUp.State.ANNOUNCED, TopUp.State.MATCHED)],
         "topups": past,
+        "line": promises.line_of(merchant.float_id),
+        "bills": promises.bills_of(merchant.float_id),
+        "today": today,
         "amount": amount,
         "error": refusal.text() if refusal else "",
     }

@@ -34,6 +34,7 @@ def test_it_works(town: Town, pos: Machine) -> None:
         "paid_fen": 10_000,
         "spent_points": 0,
         "points": 500,
+        "promised_points": 0,
         "rebate_fen": 800,
         "matures_on": told["matures_on"],
         "expires_on": told["expires_on"],
