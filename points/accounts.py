@@ -75,7 +75,7 @@ def _open(kind: int, owner_no: int, title: str, float_id: int | None, at: dateti
 
 # Roll-up so far + what has been booked since, in one snapshot: exact at any moment (points/sql/rollup.sql).
 _BALANCE = """
-SELECT a.balance + CASE WHEN a.kind IN (1, 2, 3, 11, 12) THEN 0 ELSE (
+SELECT a.balance + CASE WHEN a.kind NOT BETWEEN 4 AND 10 THEN 0 ELSE (
   SELECT coalesce(sum(
     CASE a.id WHEN t.debit_id THEN -(t.points + t.rest) WHEN t.credit_id THEN t.points ELSE t.rest END), 0)
   FROM points_transfer t WHERE t.xid >= m.xid AND a.id IN (t.debit_id, t.credit_id, t.rest_id)) END::bigint

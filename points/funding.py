@@ -1,7 +1,10 @@
-"""Money that comes in: a bank line goes to suspense, and from there, decided by a second person, to an account (row 1)."""
+"""The lines of the bank (rows 1, 34, 35, 43): what came in goes to suspense, and from there, decided by a second person, to an
+account; what went out is charged to the payout that it pays, or to the operator's fee."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -9,7 +12,15 @@ from django.db import Error, connection, transaction
 
 from alliance.actors import Actor
 from points.models import BankLine
-from points.refusals import BANK_LINE_ALLOTTED, BANK_LINE_DIFFERS, BANK_LINE_INVALID, BANK_LINE_UNKNOWN
+from points.refusals import (
+    BANK_DEBIT_UNCOVERED,
+    BANK_FILE_GAP,
+    BANK_FILE_SUM_WRONG,
+    BANK_LINE_ALLOTTED,
+    BANK_LINE_DIFFERS,
+    BANK_LINE_INVALID,
+    BANK_LINE_UNKNOWN,
+)
 
 
 def receive(
@@ -66,4 +77,80 @@ def allot(*, bank_line: BankLine, float_id: int, actor: Actor, at: datetime, now
             raise BANK_LINE_UNKNOWN() from error
         if state == "LH002":
             raise BANK_LINE_ALLOTTED() from error
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a bank's file: above zero what came in, below zero what went out. `payout_id`: which one its text names."""
+
+    serial: str
+    amount_fen: int
+    value_on: date
+    payer: str = ""
+    memo: str = ""
+    payout_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What became of a file: lines that were new, payouts that were paid or came back, debits that nobody knows."""
+
+    statement_id: int
+    is_new: bool
+    lines: int
+    paid: int
+    returned: int
+    charged: int
+    charged_fen: int
+
+
+_BOOK = """SELECT * FROM points_book_statement(%s::text, %s::text, %s::date, %s::date, %s::bigint, %s::bigint, %s::bytea, %s::text[], %s::bigint[],
+  %s::date[], %s::text[], %s::text[], %s::bigint[], %s::text, %s::timestamptz, %s::timestamptz)"""
+
+
+def book_statement(
+    *,
+    bank: str,
+    account: str,
+    from_on: date,
+    to_on: date,
+    opening_fen: int,
+    closing_fen: int,
+    digest: bytes,
+    lines: Sequence[Line],
+    actor: Actor,
+    at: datetime,
+    now: datetime | None = None,
+) -> Booked:
+    """Book a file of the bank whole, or nothing of it. Known lines and the same file again change nothing (row 35).
+
+    Refuses: bank_file_sum_wrong, bank_file_gap, bank_line_differs, bank_debit_uncovered, bank_line_invalid.
+    """
+    columns = [
+        [line.serial for line in lines],
+        [line.amount_fen for line in lines],
+        [line.value_on for line in lines],
+        [line.payer for line in lines],
+        [line.memo for line in lines],
+        [line.payout_id for line in lines],
+    ]
+    arguments = [bank, account, from_on, to_on, opening_fen, closing_fen, digest, *columns, str(actor), at, now]
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_BOOK, arguments)
+            return Booked(*cursor.fetchone())
+    except Error as error:
+        state = getattr(error.__cause__, "sqlstate", None)
+        detail = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
+        if state == "LH010":
+            raise BANK_FILE_SUM_WRONG() from error
+        if state == "LH011":
+            raise BANK_LINE_DIFFERS() from error
+        if state == "LH012":
+            raise BANK_FILE_GAP(closing=detail) from error
+        if state == "LH013":
+            raise BANK_DEBIT_UNCOVERED(fen=detail) from error
+        if state == "22023":
+            raise BANK_LINE_INVALID() from error
         raise

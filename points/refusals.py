@@ -57,6 +57,34 @@ BANK_LINE_ALLOTTED = declare("bank_line_allotted", 409, _("This bank line is all
 BANK_LINE_DIFFERS = declare(
     "bank_line_differs", 409, _("The bank gave this serial number before, with another amount. Ask the bank.")
 )
+CLEARING_DAY_OPEN = declare(
+    "clearing_day_open", 409, _("Only a day that is over can be cleared. Wait until after midnight.")
+)
+CLEARING_DAY_PASSED = declare(
+    "clearing_day_passed", 409, _("A later day was cleared already; what was left over is in it. Clear the newest day.")
+)
+CLEARING_AMOUNT_INVALID = declare(
+    "clearing_amount_invalid", 422, _("This amount or account cannot be cleared that way. Check both and try again.")
+)
+RETENTION_DECIDED = declare("retention_decided", 409, _("This dispute is decided already. Reload the page."))
+FEE_SHORT = declare(
+    "fee_short", 409, _("Less than that of the operating fee is free. Fees are free when their hold-back is over.")
+)
+BANK_FILE_SUM_WRONG = declare(
+    "bank_file_sum_wrong",
+    422,
+    _("Opening balance and lines do not make the closing balance. Nothing was booked. Get the file again."),
+)
+BANK_FILE_GAP = declare(
+    "bank_file_gap",
+    409,
+    _("The file does not follow the one before, which ended at %(closing)s fen. Import the files in between first."),
+)
+BANK_DEBIT_UNCOVERED = declare(
+    "bank_debit_uncovered",
+    409,
+    _("Nobody knows debits of %(fen)s fen, and the operating fee does not cover them. Ask the bank at once."),
+)
 
 BOOKED, WITHOUT_POINTS, SHORT, FROZEN, UNKNOWN, REUSED, NO_SALE, VOID_ALREADY, LATE, GONE, FUNDER = range(11)
 

@@ -211,12 +211,12 @@ _LAWS: dict[str, str] = {
     "suspense holds the bank lines that wait": """
         SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR t.points IS DISTINCT FROM b.amount_fen OR t.booked_at <> b.received_at)
           + (SELECT count(*) FROM points_account WHERE kind = 2 AND balance <> (SELECT coalesce(sum(amount_fen), 0) FROM points_bank_line WHERE allotted_to_id IS NULL))
-        FROM points_bank_line b FULL JOIN (SELECT id, points, booked_at FROM points_transfer WHERE kind = 5 AND wallet_id = 0 AND debit_id = 1 AND credit_id = 2) t
+        FROM (SELECT * FROM points_bank_line WHERE amount_fen > 0) b FULL JOIN (SELECT id, points, booked_at FROM points_transfer WHERE kind = 5 AND wallet_id = 0 AND debit_id = 1 AND credit_id = 2) t
           ON t.id = b.journal_id""",
     "what was allotted came from a bank line, whole": """
         SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR u.points IS DISTINCT FROM b.amount_fen OR u.credit_id <> b.allotted_to_id OR u.booked_at <> b.allotted_at)
-        FROM (SELECT * FROM points_bank_line WHERE allot_journal_id IS NOT NULL) b
-        FULL JOIN (SELECT id, points, credit_id, booked_at FROM points_transfer WHERE kind = 6 AND wallet_id = 0 AND debit_id = 2) u ON u.id = b.allot_journal_id""",
+        FROM (SELECT * FROM points_bank_line WHERE allot_journal_id IS NOT NULL AND amount_fen > 0) b
+        FULL JOIN (SELECT id, points, credit_id, booked_at FROM points_transfer WHERE kind IN (6, 20) AND wallet_id = 0 AND debit_id = 2) u ON u.id = b.allot_journal_id""",
     "a merchant owes what was promised": """
         SELECT count(*), count(*) FILTER (WHERE l.owed_fen <> coalesce(p.fen, 0) OR l.float_id IS NULL)
         FROM points_credit_line l FULL JOIN (SELECT float_id, sum(points + rest) AS fen FROM points_promise WHERE state = 1 GROUP BY 1) p USING (float_id)""",
@@ -246,6 +246,86 @@ _LAWS: dict[str, str] = {
             min(booked_on) AS first_on, max(booked_on) AS last_on, coalesce(sum(points + rest) FILTER (WHERE state = 1), 0) AS open,
             coalesce(sum(points + rest) FILTER (WHERE state = 2), 0) AS paid, coalesce(sum(points + rest) FILTER (WHERE state = 3), 0) AS dropped
           FROM points_promise JOIN (SELECT id, float_id AS one FROM points_bill) z ON z.id = bill_id WHERE bill_id IS NOT NULL GROUP BY 1) p ON p.bill_id = b.id""",
+    "what left the bank left a payout or the fee, by its line": """
+        SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR t.id IS NULL OR t.points <> -b.amount_fen OR t.debit_id <> b.allotted_to_id OR t.booked_at <> b.received_at
+            OR b.allotted_at <> b.received_at OR b.allot_journal_id <> b.journal_id OR t.kind <> CASE WHEN b.payout_id IS NULL THEN 19 ELSE 12 END)
+        FROM (SELECT * FROM points_bank_line WHERE amount_fen < 0) b
+        FULL JOIN (SELECT * FROM points_transfer WHERE credit_id = 1 AND wallet_id = 0) t ON t.id = b.journal_id""",
+    "custody is the bank's lines, and its files follow each other": """
+        SELECT count(*) + (SELECT count(*) FROM points_bank_line), count(*) FILTER (WHERE s.closing_fen - s.opening_fen <> s.sum_fen OR s.n > s.lines OR s.digest IS NULL
+            OR s.from_on > s.to_on OR s.before <> s.closing_fen - s.new_fen OR s.wrong > 0)
+          + (SELECT count(*) FROM points_account WHERE id = 1 AND balance <> -(SELECT coalesce(sum(amount_fen), 0) FROM points_bank_line))
+        FROM (
+          SELECT s.*, lag(s.closing_fen) OVER (PARTITION BY s.bank, s.account ORDER BY s.id) AS before, coalesce(l.fen, 0) AS new_fen, coalesce(l.n, 0) AS n, coalesce(l.wrong, 0) AS wrong,
+            CASE WHEN l.n = s.lines THEN l.fen ELSE s.closing_fen - s.opening_fen END AS sum_fen
+          FROM points_bank_statement s LEFT JOIN (
+            SELECT b.statement_id, sum(b.amount_fen) AS fen, count(*) AS n, count(*) FILTER (WHERE b.bank <> z.bank OR b.account <> z.account) AS wrong
+            FROM points_bank_line b JOIN points_bank_statement z ON z.id = b.statement_id GROUP BY 1) l ON l.statement_id = s.id) s""",
+    "what is in payout is the open payouts": """
+        SELECT count(*), count(*) FILTER (WHERE a.balance IS DISTINCT FROM coalesce(p.fen, 0)) FROM (SELECT id, balance FROM points_account WHERE kind = 13) a
+        FULL JOIN (SELECT account_id, sum(amount_fen) AS fen FROM points_payout WHERE state IN (1, 2, 3) GROUP BY 1) p ON p.account_id = a.id""",
+    "what is retained is the open disputes": """
+        SELECT count(*), count(*) FILTER (WHERE a.balance IS DISTINCT FROM coalesce(r.fen, 0)) FROM (SELECT id, balance, coalesce(float_id, centre_id) AS whose FROM points_account WHERE kind = 14) a
+        FULL JOIN (SELECT coalesce(s.float_id, s.id) AS whose, sum(t.held_fen) AS fen FROM points_retention t JOIN points_account s ON s.id = t.source_id
+          WHERE t.decided_at IS NULL AND t.held_fen > 0 GROUP BY 1) r ON r.whose = a.whose""",
+    "a dispute is what was set apart for it, and its decision": """
+        SELECT count(*), count(*) FILTER (WHERE s.kind NOT IN (4, 7) OR t.opened_at > t.decided_at OR t.held_fen < coalesce(m.fen, 0)
+            OR (t.decide_journal_id IS NULL) <> (t.decided_at IS NULL OR t.held_fen = 0)
+            OR t.decide_journal_id IS NOT NULL AND (d.points = t.held_fen AND d.kind = 13 AND d.credit_id = t.decided_to_id AND d.booked_at = t.decided_at) IS NOT TRUE)
+        FROM points_retention t JOIN points_account s ON s.id = t.source_id
+        LEFT JOIN (SELECT retention_id, -sum(amount_fen) AS fen, min(booked_on) AS first_on FROM points_movement WHERE kind = 1 GROUP BY 1) m ON m.retention_id = t.id
+        LEFT JOIN points_transfer d ON d.id = t.decide_journal_id""",
+    "a payout went the way that its state says": """
+        SELECT count(*), count(*) FILTER (WHERE a.kind <> 13 OR coalesce(a.float_id, a.centre_id) <> coalesce(s.float_id, s.id) OR s.kind NOT IN (4, 7, 8)
+            OR (o.points = p.amount_fen AND o.booked_at = p.opened_at) IS NOT TRUE
+            OR p.statement_id IS NOT NULL AND (t.account_id = p.source_id AND t.paid_fen = p.amount_fen AND t.journal_id = p.journal_id) IS NOT TRUE
+            OR p.end_journal_id IS NOT NULL AND (e.points = p.amount_fen AND e.booked_at = p.ended_at AND e.credit_id = CASE p.state WHEN 6 THEN p.source_id ELSE 1 END
+              AND e.kind = CASE p.state WHEN 6 THEN 11 ELSE 12 END) IS NOT TRUE
+            OR p.return_journal_id IS NOT NULL AND (r.points = p.amount_fen AND r.booked_at = p.returned_at AND r.kind = 20 AND r.credit_id = p.source_id) IS NOT TRUE
+            OR l.debits <> (p.state IN (4, 5))::integer OR l.credits <> (p.state = 5)::integer)
+        FROM points_payout p LEFT JOIN points_account a ON a.id = p.account_id LEFT JOIN points_account s ON s.id = p.source_id LEFT JOIN points_statement t ON t.id = p.statement_id
+        LEFT JOIN points_transfer o ON o.journal_id = p.journal_id AND o.credit_id = p.account_id AND o.kind IN (11, 19)
+        LEFT JOIN points_transfer e ON e.id = p.end_journal_id AND e.debit_id = p.account_id LEFT JOIN points_transfer r ON r.id = p.return_journal_id AND r.debit_id = 2
+        CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE b.amount_fen = -p.amount_fen) AS debits, count(*) FILTER (WHERE b.amount_fen = p.amount_fen) AS credits
+          FROM points_bank_line b WHERE b.payout_id = p.id) l""",
+    "what moved an account between two clearings has its journal": """
+        SELECT count(*), count(*) FILTER (WHERE m.journal_id IS NULL OR t.id IS NULL OR t.xid <> m.xid OR t.booked_on <> m.booked_on
+            OR m.amount_fen <> CASE m.account_id WHEN t.credit_id THEN t.points WHEN t.debit_id THEN -t.points END
+            OR t.kind <> (ARRAY[13, 13, 11, 20, 17])[m.kind] OR (m.retention_id IS NULL) <> (m.kind > 2) OR (m.payout_id IS NULL) <> (m.kind NOT IN (3, 4))
+            OR m.kind = 2 AND m.journal_id <> d.decide_journal_id OR m.kind = 3 AND m.journal_id <> p.end_journal_id OR m.kind = 4 AND m.journal_id <> p.return_journal_id
+            OR m.kind = 1 AND d.source_id <> m.account_id)
+        FROM points_movement m LEFT JOIN points_retention d ON d.id = m.retention_id LEFT JOIN points_payout p ON p.id = m.payout_id
+        FULL JOIN (SELECT t.* FROM points_transfer t JOIN points_account a ON a.id = t.debit_id LEFT JOIN points_account c ON c.id = t.credit_id
+          WHERE t.wallet_id = 0 AND (t.kind = 13 AND (t.id = t.journal_id AND a.kind IN (4, 7) OR c.kind IN (4, 7)) OR t.kind = 11 AND a.kind = 13 AND c.kind IN (4, 7)
+            OR t.kind = 20 AND c.kind IN (4, 7) OR t.kind = 17 AND a.kind = 3 AND c.kind = 4)) t ON t.id = m.journal_id""",
+    "statements follow each other, and no day is cleared out of turn": """
+        SELECT count(*), count(*) FILTER (WHERE s.opening_fen <> coalesce(s.before_fen, 0) OR s.since_on IS DISTINCT FROM s.before_on OR s.xid <= coalesce(s.before_xid, 0)
+            OR s.mark < coalesce(s.before_mark, 0) OR s.mark <= coalesce(s.before_xid, 0) OR s.mark > s.xid OR a.kind NOT IN (4, 7) OR c.cleared_on IS NULL OR s.booked_at < c.started_at
+            OR c.cleared_on >= (c.started_at AT TIME ZONE 'Asia/Shanghai')::date OR c.finished_at < c.started_at)
+        FROM points_clearing c LEFT JOIN (SELECT s.*, lag(s.closing_fen) OVER w AS before_fen, lag(s.cleared_on) OVER w AS before_on, lag(s.xid) OVER w AS before_xid, lag(s.mark) OVER w AS before_mark
+          FROM points_statement s WINDOW w AS (PARTITION BY s.account_id ORDER BY s.cleared_on)) s USING (cleared_on) LEFT JOIN points_account a ON a.id = s.account_id""",
+    "each figure of a statement is the sum of its journals": """
+        SELECT count(*), count(*) FILTER (WHERE s.proceeds_fen <> coalesce(y.trade, 0) OR s.returned_fen <> coalesce(y.returned, 0)
+            OR s.retained_fen <> coalesce(j.retained, 0) - coalesce(y.retained, 0) OR s.claims_fen <> coalesce(j.claims, 0)
+            OR s.bills_fen + s.standing_fen <> coalesce(j.to_float, 0) OR s.paid_fen <> coalesce(j.paid, 0)
+            OR j.booked_at <> s.booked_at OR j.xid <> s.xid)
+        FROM points_statement s
+        LEFT JOIN LATERAL (
+          -- What the run itself booked out of the account, in the statement's own journal.
+          SELECT sum(t.points) FILTER (WHERE t.kind = 13) AS retained, sum(t.points) FILTER (WHERE t.kind = 18) AS claims, sum(t.points) FILTER (WHERE t.kind = 11 AND c.kind = 3) AS to_float,
+            sum(t.points) FILTER (WHERE t.kind = 11 AND c.kind = 13) AS paid, max(t.booked_at) AS booked_at, max(t.xid) AS xid
+          FROM points_transfer t JOIN points_account c ON c.id = t.credit_id
+          WHERE t.bucket = -1 AND t.wallet_id = 0 AND t.booked_at = s.booked_at AND t.journal_id = s.journal_id AND t.debit_id = s.account_id) j ON true
+        LEFT JOIN (
+          -- Everything else on the account, given to the first statement whose mark and day let it in.
+          SELECT z.statement_id, sum(z.amount) FILTER (WHERE z.moved IS NULL) AS trade, sum(z.amount) FILTER (WHERE z.moved IN (3, 4, 5)) AS returned, sum(z.amount) FILTER (WHERE z.moved IN (1, 2)) AS retained
+          FROM (
+            SELECT v.amount, m.kind AS moved, f.id AS statement_id FROM points_transfer t
+            CROSS JOIN LATERAL (VALUES (t.debit_id, -(t.points + t.rest)), (t.credit_id, t.points), (t.rest_id, t.rest)) v(id, amount)
+            JOIN points_account a ON a.id = v.id AND a.kind IN (4, 7)
+            LEFT JOIN points_movement m ON m.journal_id = t.id AND m.account_id = a.id
+            JOIN LATERAL (SELECT x.id FROM points_statement x WHERE x.account_id = a.id AND x.cleared_on >= t.booked_on AND x.mark > t.xid ORDER BY x.cleared_on LIMIT 1) f ON true
+            WHERE NOT EXISTS (SELECT FROM points_statement o WHERE o.account_id = a.id AND o.journal_id = t.journal_id)) z GROUP BY 1) y ON y.statement_id = s.id""",
     "the guards of the history are on": """
         SELECT count(*), count(*) FILTER (WHERE g.tgname IS NULL OR g.tgenabled <> 'O') FROM (
           SELECT c.oid, v.name FROM pg_class c CROSS JOIN (VALUES ('points_immutable'), ('points_kept')) v(name)

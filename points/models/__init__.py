@@ -1,7 +1,19 @@
 from points.models.account import Account, Terms, Wallet
 from points.models.award import Award, AwardUsed, Trace, Visit
 from points.models.backtest import Backtest, BacktestRow
-from points.models.clearing import AccountDay, BankLine, Mark, Split
+from points.models.clearing import (
+    AccountDay,
+    BankLine,
+    BankStatement,
+    Clearing,
+    Mark,
+    Movement,
+    Payout,
+    Retention,
+    Split,
+    Standing,
+    Statement,
+)
 from points.models.handle import Handle, Pass
 from points.models.journal import Journal, Key, Reversal, Sale, Transfer
 from points.models.lot import MATURE, Lot, LotUse
@@ -19,6 +31,8 @@ __all__ = [
     "Backtest",
     "BacktestRow",
     "BankLine",
+    "BankStatement",
+    "Clearing",
     "CreditLine",
     "Handle",
     "Journal",
@@ -27,16 +41,21 @@ __all__ = [
     "LotUse",
     "Mark",
     "MerchantBill",
+    "Movement",
     "Pass",
+    "Payout",
     "Promise",
     "Proof",
     "ProofBucket",
+    "Retention",
     "Reversal",
     "Rule",
     "RuleVersion",
     "Sale",
     "Seal",
     "Split",
+    "Standing",
+    "Statement",
     "Terms",
     "Trace",
     "Transfer",

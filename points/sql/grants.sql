@@ -69,3 +69,18 @@ GRANT EXECUTE ON FUNCTION
   points_post_awarded(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, text, timestamptz, boolean,
     bigint, bigint[], bigint[], integer[], bigint[], boolean, jsonb, jsonb, boolean)
 TO {role};
+-- Clearing.
+GRANT EXECUTE ON FUNCTION
+  points_begin_clearing(date, bigint, text, timestamptz),
+  points_finish_clearing(date, timestamptz),
+  points_clear(date, bigint[], bigint[], timestamptz),
+  points_set_standing(bigint, bigint, boolean),
+  points_retain(bigint, bigint, text, timestamptz, timestamptz),
+  points_release(bigint, bigint, text, timestamptz, timestamptz),
+  points_stop_payout(bigint, text, timestamptz, timestamptz),
+  points_approve_payouts(bigint, bigint),
+  points_send_payouts(bigint, bigint[]),
+  points_withdraw_fee(bigint, text, timestamptz, timestamptz),
+  points_empty_float(bigint, text, timestamptz, timestamptz),
+  points_book_statement(text, text, date, date, bigint, bigint, bytea, text[], bigint[], date[], text[], text[], bigint[], text, timestamptz, timestamptz)
+TO {role};
