@@ -13,6 +13,8 @@ from alliance.templatetags.lianhui import bps, local_time, points, thousands, yu
 from members import wallets
 from members.models import Member
 from merchants.models import Outlet
+from points import awards
+from points.awards import Said
 from points.models import LotUse, Promise, Sale, Transfer
 
 
@@ -117,12 +119,15 @@ def _promised_sale(row: Transfer) -> Sale | None:
 def _why(rows: list[Transfer], sale: Sale | None) -> list[Reason]:
     """Return one reckoning for each movement of the journal, earned points first: that is what people ask about."""
     reasons = []
+    bonuses = _bonuses(rows)
     for row in sorted(rows, key=lambda row: row.kind != Transfer.Kind.EARN):
         if row.kind in (Transfer.Kind.EARN, Transfer.Kind.ISSUE) and sale is not None:
             # Translators: 为什么得 %(points)s 分
             reasons.append(
                 Reason(_("Why %(points)s points?") % {"points": thousands(row.points)}, _why_earned(row, sale))
             )
+        elif row.kind == Transfer.Kind.AWARD:
+            reasons.append(bonuses[row.pk])
         elif row.kind == Transfer.Kind.SPEND:
             # Translators: 用掉的是哪些积分
             reasons.append(Reason(_("Which points were spent?"), _why_spent(row)))
@@ -134,7 +139,38 @@ def _why(rows: list[Transfer], sale: Sale | None) -> list[Reason]:
             # Translators: 由两名工作人员核对后更正
             text = _("Checked by two people of the operator.")
             reasons.append(Reason(_("Why was it corrected?"), [Step(_("Corrected"), points(_moved(row)), text)]))
+    missed = [Step(said.title, points(0), said.text) for said in _looked_at(rows) if not said.points]
+    if missed:
+        # Translators: 没有得到的奖励
+        reasons.append(Reason(_("What gave nothing this time"), missed))
     return reasons
+
+
+def _looked_at(rows: list[Transfer]) -> tuple[Said, ...]:
+    """Return what became of each rule that was looked at, as it was kept with the sale."""
+    if not any(row.outlet_id for row in rows):
+        return ()
+    number = rows[0].journal_id
+    return awards.told([number], only_given=False).get(number, ())
+
+
+def _bonuses(rows: list[Transfer]) -> dict[int, Reason]:
+    """Return the reckoning of each bonus, by its transfer: the rule's own words, and who pays."""
+    given = [row for row in rows if row.kind == Transfer.Kind.AWARD]
+    if not given:
+        return {}
+    said = [one for one in _looked_at(rows) if one.points]
+    funders = wallets.funders_of({row.debit_id for row in given})
+    found = {}
+    for row, one in zip(given, said, strict=True):
+        steps = [
+            Step(one.title, points(row.points), one.text),
+            # Translators: 谁出的
+            Step(_("Paid for by"), funders.get(row.debit_id, ("", ""))[0]),
+        ]
+        # Translators: 为什么多得 %(points)s 分
+        found[row.pk] = Reason(_("Why %(points)s points on top?") % {"points": thousands(row.points)}, steps)
+    return found
 
 
 def _moved(row: Transfer) -> int:
@@ -229,6 +265,7 @@ def _receipt(sale: Sale, outlet: Outlet, rows: list[Transfer]) -> Receipt:
             # Translators: 本次得积分
             else Line(_("Points received"), thousands(sale.points))
         ),
+        *(Line(_("Bonus"), thousands(row.points)) for row in rows if row.kind == Transfer.Kind.AWARD),
         # Translators: 余额
         Line(_("Balance"), thousands(rows[-1].balance_after)),
     ]

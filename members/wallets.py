@@ -34,6 +34,8 @@ Kind = Transfer.Kind
 WORDS: Mapping[int, tuple[Promise | str, Promise | str]] = {kind.value: (kind.label, kind.label) for kind in Kind} | {
     # Translators: 得到 / 得到的积分收回
     Kind.EARN: (gettext_lazy("Received"), gettext_lazy("Taken back")),
+    # Translators: 奖励 / 奖励收回
+    Kind.AWARD: (gettext_lazy("Bonus"), gettext_lazy("Bonus taken back")),
     # Translators: 用掉 / 用掉的积分退回
     Kind.SPEND: (gettext_lazy("Spent"), gettext_lazy("Given back")),
     # Translators: 过期 / 过期撤回

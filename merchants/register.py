@@ -12,6 +12,8 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from alliance.calc.worktime import SHANGHAI, day_bounds, day_start
+from points import awards
+from points.awards import Said
 from points.models import Sale, Transfer
 
 SALE, VOID = 1, 2
@@ -137,6 +139,11 @@ def find(outlet_ids: Sequence[int], number: int, booked_at: datetime | None = No
     if booked_at is not None:
         rows = rows.filter(booked_at=booked_at)
     return rows.first()
+
+
+def bonuses(sale: Sale) -> tuple[Said, ...]:
+    """Return what rules gave on a sale, in words."""
+    return awards.told([sale.pk]).get(sale.pk, ())
 
 
 def transfers(sale: Sale) -> list[Transfer]:

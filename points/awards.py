@@ -187,6 +187,11 @@ def _read(rows: Any) -> tuple[Known, ...]:
     return tuple(Known(row.pk, row.rule_id, rules.rule_of(row)) for row in found)
 
 
+def are_none() -> bool:
+    """Return whether there is no rule at all: then nobody need say what was bought."""
+    return not _now().mark
+
+
 def reads_trades() -> bool:
     """Return whether any rule asks for the line of business: only then it has to be looked up."""
     return _now().reads_trades
@@ -257,7 +262,15 @@ def decide(bill: Bill, looked: Looked, *, lock: bool = False) -> Decision:
 
 def _facts(bill: Bill, looked: Looked, lock: bool) -> Facts:
     day = shanghai_day(bill.event_at)
-    arguments = [bill.wallet_id, bill.float_id, day, looked.rule_ids, looked.payers, looked.asks_visits, lock]
+    arguments: list[Any] = [
+        bill.wallet_id,
+        bill.float_id,
+        day,
+        looked.rule_ids,
+        looked.payers,
+        looked.asks_visits,
+        lock,
+    ]
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, arguments)
         seq, tier, credit, is_first, used, funds = cursor.fetchone()

@@ -324,7 +324,7 @@ def _awarded(bill: Bill, looked: Looked, caller: Caller, actor: Actor, now: date
 
 def _with_kept_bonuses(outcomes: list[Outcome]) -> list[Outcome]:
     """Return the outcomes; those of repeated requests with the bonuses that stand in the book."""
-    again = {outcome.sale_id for outcome in outcomes if outcome.replayed and outcome.status == "booked"}
+    again = {outcome.sale_id or 0 for outcome in outcomes if outcome.replayed and outcome.status == "booked"}
     if not again:
         return outcomes
     sums = {

@@ -30,6 +30,7 @@ class Documented(fields.Body):
         member = fields.member()
         bill_fen = fields.Whole(min_value=1)
         eligible_fen = fields.Whole(required=False, allow_null=True)
+        lines = fields.lines()
         reference = fields.reference()
         occurred_at = fields.When(required=False)
         spend_points = fields.Whole(required=False, max_value=0, help_text="Not in batches: left out or 0.")
@@ -110,6 +111,7 @@ class BatchView(MerchantView):
             try:
                 data = reader.run_validation(sale)
                 key = read_request_key(data.pop("key"))
+                data["lines"] = fields.read_lines(data.get("lines"))
                 items.append(sales.BatchItem(key, sales.Request(**data)))
             except (serializers.ValidationError, Refused) as error:
                 wrong[position] = error

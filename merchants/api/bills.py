@@ -39,6 +39,7 @@ class SaleView(MerchantView):
         eligible_fen = fields.Whole(
             required=False, allow_null=True, help_text="The part of the money that earns points; left out: all of it."
         )
+        lines = fields.lines()
         pin = fields.pin()
         reference = fields.reference()
         occurred_at = fields.When(required=False, help_text="When it happened, if sent later; up to 72 hours ago.")
@@ -61,6 +62,7 @@ class SaleView(MerchantView):
                 bill_fen=data["bill_fen"],
                 spend_points=spend_points,
                 eligible_fen=eligible_fen,
+                lines=fields.read_lines(data.get("lines")),
                 reference=data.get("reference", ""),
                 occurred_at=data.get("occurred_at"),
             ),

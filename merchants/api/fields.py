@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from alliance.calc.money import MAX_FEN
 from alliance.refusals import declare
+from points.calc.rules import Line
 
 
 @extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_FEN})
@@ -98,6 +99,35 @@ def pin() -> Pin:
 
 def reference() -> Text:
     return Text(required=False, allow_blank=True, max_length=64, help_text="Your receipt number; no personal data.")
+
+
+class BillLine(Body):
+    """A line of the bill as it was printed: rules look at what was bought."""
+
+    fen = Whole(help_text="The line's price; all lines together are bill_fen.")
+    category = Text(required=False, allow_blank=True, default="", max_length=80)
+    product = Text(required=False, allow_blank=True, default="", max_length=80, help_text="Your article code.")
+    units = Whole(required=False, default=1, min_value=1, max_value=100_000, help_text="How many; stamps count them.")
+    earns = serializers.BooleanField(required=False, default=True, help_text="False: coupons, deposits, delivery.")
+
+
+MOST_LINES = 200
+
+
+def lines() -> BillLine:
+    return BillLine(
+        many=True,
+        required=False,
+        max_length=MOST_LINES,  # type: ignore[call-arg] # of the list
+        help_text=f"What was bought, at most {MOST_LINES} lines. With lines, eligible_fen follows from `earns`.",
+    )
+
+
+def read_lines(given: list[dict[str, Any]] | None) -> tuple[Line, ...]:
+    """Return the lines in the words of the rules."""
+    return tuple(
+        Line(line["category"], line["product"], line["fen"], line["units"], line["earns"]) for line in given or ()
+    )
 
 
 _WHEN = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 from merchants import sales, tills
 from merchants.api import fields
 from merchants.api.base import MerchantView, answers
+from merchants.api.receipts import BonusOutput
 from merchants.models.key import Scope
 
 
@@ -27,6 +29,7 @@ class QuoteView(MerchantView):
         bill_fen = fields.Whole(min_value=1)
         spend_points = fields.Whole(default=0)
         eligible_fen = fields.Whole(required=False, allow_null=True)
+        lines = fields.lines()
 
     class Output(serializers.Serializer[Any]):
         bill_fen = fields.Whole()
@@ -36,6 +39,8 @@ class QuoteView(MerchantView):
         rate_bps = fields.Whole()
         rebate_fen = fields.Whole(help_text="What the sale costs the merchant's float.")
         points = fields.Whole(help_text="What the member would earn.")
+        bonus_points = fields.Whole(help_text="What rules would give on top, as far as it is known who buys.")
+        bonuses = BonusOutput(many=True)
         spend_fee = fields.Whole(help_text="What is kept of the points taken.")
         max_spend_points = fields.Whole(
             help_text="By the agreement's largest share and, when the member showed a code or PIN, by the balance."
@@ -64,4 +69,5 @@ class QuoteView(MerchantView):
         token = data.get("member_token")
         member = tills.read_token(token, outlet_id=outlet.pk, at=now) if token else None
         bill = sales.Request("", data["bill_fen"], data["spend_points"], data.get("eligible_fen"))
+        bill = replace(bill, lines=fields.read_lines(data.get("lines")))
         return Response(self.Output(sales.quote(outlet=outlet, member=member, request=bill, at=now)).data)

@@ -18,6 +18,16 @@ class NoticeOutput(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="Bonus")
+class BonusOutput(serializers.Serializer[Any]):
+    """What a rule gives on top of the points of the rebate."""
+
+    rule = serializers.CharField(help_text="The rule's code.")
+    title = serializers.CharField(help_text="Its name, as members read it.")
+    points = Whole()
+    text = serializers.CharField(help_text="One sentence for the receipt.")
+
+
 @extend_schema_serializer(component_name="Receipt")
 class ReceiptOutput(serializers.Serializer[Any]):
     """A bill as it was booked."""
@@ -29,8 +39,10 @@ class ReceiptOutput(serializers.Serializer[Any]):
     bill_fen = Whole(help_text="The whole bill.")
     paid_fen = Whole(help_text="What was paid in money.")
     spent_points = Whole(help_text="What was paid in points; 1 point = 1 fen.")
-    points = Whole(help_text="What the member earned; 0 while it is only promised.")
+    points = Whole(help_text="What the member earned from the rebate; 0 while it is only promised.")
     promised_points = Whole(help_text="What the member gets when the merchant, who pays later, has paid its bill.")
+    bonus_points = Whole(help_text="What rules gave on top.")
+    bonuses = BonusOutput(many=True)
     rebate_fen = Whole(help_text="What left the merchant's float.")
     matures_on = serializers.DateField(allow_null=True)
     expires_on = serializers.DateField(allow_null=True)

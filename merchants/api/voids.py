@@ -30,6 +30,7 @@ class VoidView(MerchantView):
         outlet = fields.Number(source="outlet_id")
         booked_at = fields.Time()
         points_taken = fields.Whole(help_text="Earned points that the member gave back.")
+        bonus_points_taken = fields.Whole(help_text="Bonuses that went back to whoever paid them.")
         points_returned = fields.Whole(help_text="Spent points that the member has again.")
 
     @extend_schema(

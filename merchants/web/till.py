@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ from merchants.access import OUTLET_IN_SESSION, Desk, DeskRequest, cashier_only
 from merchants.calc import memberfield
 from merchants.web import frame
 from points import bills, statements
+from points.awards import Said
 from points.bills import Caller
 from points.models import Sale
 
@@ -146,11 +148,14 @@ def receipt(request: DeskRequest, number: int) -> HttpResponse:
         raise Http404
     (entry,) = register.entries([sale], now)
     earned = next((row for row in register.transfers(sale) if row.matures_on), None)
+    bonuses = register.bonuses(sale)
     context = {
         "entry": entry,
         "sale": sale,
         "earned": earned,
-        "share": _share(outlet, sale, earned.matures_on if earned else None),
+        "bonuses": bonuses,
+        "total_points": sale.points + sum(bonus.points for bonus in bonuses),
+        "share": _share(outlet, sale, earned.matures_on if earned else None, bonuses),
     }
     return frame.page(request, request.desk, "receipt.html", "till", context)
 
@@ -271,7 +276,7 @@ def _is_short(float_id: int, rebate_fen: int) -> bool:
     return rebate_fen > statements.float_balance(float_id)
 
 
-def _share(outlet: Any, sale: Sale, matures_on: Any) -> str:
+def _share(outlet: Any, sale: Sale, matures_on: Any, bonuses: Sequence[Said]) -> str:
     """Return the receipt as a message that a shop sends on."""
     lines = [
         f"{outlet.merchant.short_name} · {outlet.name}",
@@ -284,6 +289,7 @@ def _share(outlet: Any, sale: Sale, matures_on: Any) -> str:
     if sale.points:
         # Translators: 获得积分
         lines.append(_("Earned %(points)s") % {"points": lianhui.points(sale.points)})
+    lines += [f"{bonus.title} +{lianhui.points(bonus.points)}" for bonus in bonuses]
     if matures_on:
         # Translators: 可用日期
         lines.append(_("Can be spent from %(on)s") % {"on": date_format(matures_on, "SHORT_DATE_FORMAT")})

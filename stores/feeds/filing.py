@@ -65,6 +65,7 @@ def take_file(
             tills=tills,
             wallets=wallets,
             products={code: product.pk for code, product in products.items()},
+            categories={code: product.category or product.department for code, product in products.items()},
             actor=actor,
             lane=lane,
         )

@@ -16,9 +16,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from alliance.actors import Actor
+from alliance.models import Trade
 from alliance.refusals import Refused
-from points import bills
+from points import awards, bills
 from points.bills import Bill, Caller, Outcome, OutletRef
+from points.calc.rules import Line
 from points.models import Terms
 from points.terms import rest_account
 from stores.calc.baskets import Basket, Screened
@@ -35,6 +37,7 @@ class Till:
     store_id: int
     outlet: OutletRef
     terms: tuple[Terms, ...]
+    trade: str = ""
 
     def terms_at(self, at: datetime) -> Terms | None:
         return next((t for t in self.terms if t.valid_from <= at and (t.valid_to is None or at < t.valid_to)), None)
@@ -46,13 +49,15 @@ def tills(stores: Iterable[Store]) -> dict[str, Till]:
     terms: dict[int, list[Terms]] = {}
     for one in Terms.objects.filter(float_id__in=[s.outlet.merchant.float_id for s in rows]).order_by("valid_from"):
         terms.setdefault(one.float_id, []).append(one)
+    trades = dict(Trade.objects.values_list("pk", "code"))
     found = {}
     for store in rows:
         outlet, float_id = store.outlet, store.outlet.merchant.float_id
         mine = tuple(terms.get(float_id or 0, ()))
         for one in mine:
             rest_account(one, outlet.centre_account_id)
-        found[store.code] = Till(store.pk, OutletRef(outlet.pk, float_id or 0, outlet.centre_account_id), mine)
+        ref = OutletRef(outlet.pk, float_id or 0, outlet.centre_account_id)
+        found[store.code] = Till(store.pk, ref, mine, trades[outlet.merchant.trade_id])
     return found
 
 
@@ -81,10 +86,12 @@ def take(
     actor: Actor,
     lane: FeedLane,
     now: datetime | None = None,
+    categories: Mapping[str, str] | None = None,
 ) -> Taken:
     """Book the baskets, in their order, and keep their lines.
 
-    tills by the feed's store number, wallets by its holder number, products by their code in the feed's catalogue.
+    tills by the feed's store number, wallets by its holder number, products by their code in the feed's catalogue,
+    as their categories, which rules may ask for.
     now: only the database's owner may book into the past; each sale is then booked at its own time, never backwards
     for one wallet. lane: moved to the last row of these baskets.
     Refuses: feed_store_unknown, feed_run_closed; a basket that the book refuses is listed with its lines.
@@ -100,7 +107,8 @@ def take(
         if not screened.kept or screened.basket.holder not in wallets:
             continue
         try:
-            drafts.append(_draft(screened, tills[screened.basket.store], wallets[screened.basket.holder]))
+            till, wallet_id = tills[screened.basket.store], wallets[screened.basket.holder]
+            drafts.append(_draft(screened, till, wallet_id, categories or {}))
         except Refused as refused:
             listed += _refused(lane, screened, FeedRefusal.Reason.BOOK_REFUSED, refused.code)
             taken.refused_baskets += 1
@@ -119,7 +127,7 @@ def take(
         taken.baskets += 1
         taken.lines += len(screened.kept)
         taken.value_fen += screened.value_fen
-        taken.points += outcome.points
+        taken.points += outcome.points + outcome.bonus_points
         taken.without_points += outcome.is_without_points
         taken.repeated += outcome.replayed
         if not outcome.replayed:
@@ -147,11 +155,19 @@ def _hold(lane: FeedLane) -> None:
         raise refusals.RUN_CLOSED()
 
 
-def _draft(screened: Screened, till: Till, wallet_id: int) -> Bill:
+def _draft(screened: Screened, till: Till, wallet_id: int, categories: Mapping[str, str]) -> Bill:
     basket, value = screened.basket, screened.value_fen
     terms = till.terms_at(basket.at)
     if terms is None:
         raise bills.TERMS_MISSING()
+    lines = (
+        []
+        if awards.are_none()
+        else [
+            Line(categories.get(each.product, ""), each.product, each.value_fen, each.quantity)
+            for each in screened.kept
+        ]
+    )
     body = json.dumps([basket.store, basket.holder, basket.at.isoformat(), value, len(screened.kept)])
     return bills.draft(
         outlet=till.outlet,
@@ -162,6 +178,8 @@ def _draft(screened: Screened, till: Till, wallet_id: int) -> Bill:
         reference=basket.number,
         key=basket.number,
         body=body,
+        lines=lines,
+        trade=till.trade,
     )
 
 
