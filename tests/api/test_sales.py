@@ -35,6 +35,8 @@ def test_it_works(town: Town, pos: Machine) -> None:
         "spent_points": 0,
         "points": 500,
         "promised_points": 0,
+        "bonus_points": 0,
+        "bonuses": [],
         "rebate_fen": 800,
         "matures_on": told["matures_on"],
         "expires_on": told["expires_on"],

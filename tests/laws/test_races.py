@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -9,12 +10,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from alliance.refusals import Refused
 from points import accounts, bills, closing, expiry, funding, identify, rollup, verify
 from points.models import BankLine, Wallet
+from tests.points import ruling
 from tests.points.shops import NOON, TEST, Shop, open_shop
 
 pytestmark = [pytest.mark.race, pytest.mark.law, pytest.mark.django_db(transaction=True)]
@@ -249,4 +251,67 @@ def test_the_roll_up_waits_for_a_transaction_that_is_still_open() -> None:
     done.set()
     thread.join()
     assert rollup.run() == 2
+    sound()
+
+
+def test_fifty_sales_on_one_budget_give_exactly_what_it_holds() -> None:
+    """Bonuses of 80 out of 2,000: 25 sales get it whole, none is lost; the rule's own limit likewise."""
+    shop = open_shop(float_fen=10_000_000, matures_days=0)
+    payer = ruling.budget(2_000)
+    wallets = [shop.wallet() for _ in range(50)]
+    ruling.rule(payer, {"kind": "rate", "bps": 100}, caps={"member": 5_000, "budget": 10_000})
+    got = [answer.bonus_points for answer in together(50, lambda n: post(shop, wallets[n], 8_000))]
+    assert sum(got) == 2_000 and set(got) <= {80, 0}
+    sound()
+
+
+def test_fifty_sales_under_one_limit() -> None:
+    """Limits of a rule, of a day and of a member hold over sales that come at once; clipped, not lost."""
+    shop = open_shop(float_fen=10_000_000, matures_days=0)
+    mine = shop.merchant.float_id
+    one, others = shop.wallet(), [shop.wallet() for _ in range(25)]
+    ruling.rule(mine, {"kind": "rate", "bps": 100}, caps={"budget": 1_030})
+    ruling.rule(mine, {"kind": "rate", "bps": 100}, code="member", caps={"member_day": 250})
+    ruling.rule(mine, {"kind": "fixed", "points": 7}, code="first", scope={"first_visit": True})
+    ruling.rule(mine, {"kind": "fixed", "points": 50}, code="stamps", scope={"stamp_every": 10})
+    answers = together(50, lambda n: post(shop, one if n % 2 else others[n // 2], 8_000))
+    given = Counter[str]()
+    for n, answer in enumerate(answers):
+        for bonus in answer.bonuses:
+            given[f"{bonus.rule} {n % 2}"] += bonus.points
+    assert given["evening 0"] + given["evening 1"] == 1_030
+    assert (given["member 0"], given["member 1"]) == (25 * 80, 250)
+    assert (given["first 0"], given["first 1"]) == (25 * 7, 7)
+    assert (given["stamps 0"], given["stamps 1"]) == (0, 2 * 50)
+    sound()
+
+
+def test_twins_with_bonuses_get_one_answer() -> None:
+    shop = open_shop(float_fen=10_000_000, matures_days=0)
+    ruling.rule(ruling.budget(), {"kind": "rate", "bps": 100})
+    wallet, at = shop.wallet(), timezone.now()
+    answers = together(8, lambda n: post(shop, wallet, 8_000, at, key="one", body="one"))
+    assert {(a.sale_id, a.bonus_points, a.balance_after) for a in answers} == {(answers[0].sale_id, 80, 480)}
+    assert sum(not a.replayed for a in answers) == 1
+    sound()
+
+
+def test_batches_with_bonuses_in_transactions_do_not_block_each_other() -> None:
+    """Opposite orders of members and merchants, several payers: locked in one order, whatever the order of the bills."""
+    shops = [open_shop(float_fen=10_000_000, matures_days=0) for _ in range(3)]
+    wallets = [shops[0].wallet() for _ in range(12)]
+    for shop in shops:
+        ruling.rule(shop.merchant.float_id, {"kind": "rate", "bps": 100}, code=f"own{shop.merchant.float_id}")
+    ruling.rule(ruling.budget(1_000), {"kind": "rate", "bps": 50}, caps={"member": 5_000, "budget": 900})
+
+    def act(n: int) -> list[Any]:
+        chance = random.Random(n)
+        drafts = [chance.choice(shops).draft(wallet, 4_000, event_at=timezone.now()) for wallet in wallets * 2]
+        chance.shuffle(drafts)
+        with transaction.atomic():
+            return bills.post(drafts, caller=shops[0].caller, actor=TEST)
+
+    answers = together(8, act)
+    assert [repr(each) for each in answers if isinstance(each, Exception)] == []
+    assert sum(b.points for batch in answers for o in batch for b in o.bonuses if b.rule == "evening") == 900
     sound()
