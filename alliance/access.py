@@ -30,7 +30,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "org.view", "org.change", "member.view", "member.reveal", "merchant.view", "merchant.change",
             "agreement.sign", "book.view", "diary.view", "job.view", "approval.view", "merchant.approve",
             "adjustment.ask", "trade.change", "calendar.change", "store.view", "rule.view", "rule.draft",
-            "credit.ask",
+            "credit.ask", "hold.release",
         }
     ),
     "finance": frozenset(
@@ -42,11 +42,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "risk": frozenset(
         {"org.view", "member.view", "merchant.view", "book.view", "diary.view", "job.view", "approval.view",
-         "wallet.freeze", "store.view", "rule.view"}
+         "wallet.freeze", "hold.release", "store.view", "rule.view"}
     ),
     "region_manager": frozenset(
         {"org.view", "merchant.view", "merchant.change", "merchant.approve", "agreement.sign",
-         "approval.view", "diary.view", "store.view", "credit.ask", "credit.approve"}
+         "hold.release", "approval.view", "diary.view", "store.view", "credit.ask", "credit.approve"}
     ),
     "centre_staff": frozenset({"org.view", "merchant.view", "merchant.change", "approval.view", "store.view"}),
     "store_manager": frozenset({"org.view", "merchant.view", "store.view"}),

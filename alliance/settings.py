@@ -133,6 +133,7 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "alliance.tasks.heartbeat", "schedule": 30.0},
     "reactions": {"task": "alliance.tasks.run_reactions", "schedule": 5.0},
     "roll-up": {"task": "points.tasks.roll_up", "schedule": 10.0},
+    "holds": {"task": "points.tasks.release_holds", "schedule": 60.0},
     "mature": {"task": "points.tasks.mature", "schedule": crontab(minute="7")},
     "expire": {"task": "points.tasks.expire", "schedule": crontab(minute="12", hour="0")},
     "pay-promises": {"task": "points.tasks.pay_promises", "schedule": 60.0},
@@ -214,6 +215,10 @@ EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "no-reply@localhost")
+# How long points are held for an open bill unless the till says otherwise; seven days at most.
+HOLD_MINUTES = env.number("HOLD_MINUTES", 30)
+if not 1 <= HOLD_MINUTES <= 7 * 24 * 60:
+    raise env.BadSetting(f"HOLD_MINUTES={HOLD_MINUTES} is not between 1 and 10080 (see docs/settings.md)")
 # One-time codes that one network address may ask for in an hour; a shop or a school shares one address.
 LOGIN_CODES_PER_IP_HOUR = env.number("LOGIN_CODES_PER_IP_HOUR", 1000 if LIANHUI_DEMO else 60)
 

@@ -22,7 +22,7 @@ from alliance.templatetags.lianhui import local_time, thousands
 from members.models import Member
 from merchants.models import Merchant, Outlet
 from points import promises
-from points.models import Account, Lot, Transfer, Wallet
+from points.models import Account, Hold, Lot, Transfer, Wallet
 from points.models import Promise as Promised
 
 PAGE = 20
@@ -241,6 +241,29 @@ def funders_of(account_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
     return names
 
 
+@dataclass(frozen=True, slots=True)
+class HoldLine:
+    """Points that a shop has set aside for an open bill, and when they come back by themselves."""
+
+    points: int
+    shop: str
+    trade: str
+    placed_at: datetime
+    ends_at: datetime
+
+
+def holds(member: Member) -> list[HoldLine]:
+    """Return what shops have set aside, what ends first first."""
+    rows = list(Hold.objects.open().filter(wallet_id=member.wallet_id).order_by("ends_at", "pk"))
+    shops = Outlet.objects.select_related("merchant__trade").in_bulk({row.outlet_id for row in rows})
+    lines = []
+    for row in rows:
+        shop = shops.get(row.outlet_id)
+        name, trade = (shop.name, shop.merchant.trade.code) if shop else ("", "")
+        lines.append(HoldLine(row.points, name, trade, row.placed_at, row.ends_at))
+    return lines
+
+
 def export(member: Member) -> dict[str, Any]:
     """Return balance, lots and every movement for the member's own file."""
     wallet = wallet_of(member)
@@ -268,6 +291,11 @@ def export(member: Member) -> dict[str, Any]:
         "balance": wallet.balance,
         "pending": wallet.pending,
         "held": wallet.held,
+        "holds": [
+            {"points": line.points, "where": line.shop, "placed_at": line.placed_at.isoformat(),
+             "ends_at": line.ends_at.isoformat()}
+            for line in holds(member)
+        ],
         "lots": [
             {"expires_on": lot.lapses_on.isoformat(), "points": lot.remaining, "paid_by": funders[lot.funder_id][0],
              "can_be_spent_from": None if lot.is_mature else lot.matures_on.isoformat()}

@@ -458,7 +458,7 @@ def _receipt(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | No
         rebate_fen=outcome.points + outcome.rest,
         matures_on=bill.matures_on if has_points else None,
         expires_on=bill.expires_on if has_points else None,
-        available_points=outcome.available_after if tills.shows_balance(request.member) else None,
+        available_points=outcome.available_after if request.member and tills.shows_balance(request.member) else None,
         reference=request.reference,
         is_replay=outcome.replayed,
         bonuses=outcome.bonuses,

@@ -86,7 +86,17 @@ BANK_DEBIT_UNCOVERED = declare(
     _("Nobody knows debits of %(fen)s fen, and the operating fee does not cover them. Ask the bank at once."),
 )
 
+HOLD_CLOSED = declare("hold_closed", 409, _("This hold is closed already: it was captured or released."))
+HOLD_EXPIRED = declare(
+    "hold_expired", 409, _("The time of this hold is over and the points are the member's again. Take payment anew.")
+)
+HOLD_TOO_SMALL = declare(
+    "hold_too_small", 409, _("Only %(held)s points are held. Lower the points and use a new request key.")
+)
+HOLD_UNKNOWN = declare("hold_unknown", 404, _("There is no such hold at this outlet."))
+
 BOOKED, WITHOUT_POINTS, SHORT, FROZEN, UNKNOWN, REUSED, NO_SALE, VOID_ALREADY, LATE, GONE, FUNDER = range(11)
+CLOSED_HOLD, EXPIRED_HOLD, SMALL_HOLD, NO_HOLD = 11, 12, 13, 18
 
 _BY_STATUS = {
     WITHOUT_POINTS: FLOAT_EXHAUSTED,
@@ -99,8 +109,12 @@ _BY_STATUS = {
     LATE: VOID_TOO_LATE,
     GONE: VOID_POINTS_GONE,
     FUNDER: FUNDER_SHORT,
+    CLOSED_HOLD: HOLD_CLOSED,
+    EXPIRED_HOLD: HOLD_EXPIRED,
+    SMALL_HOLD: HOLD_TOO_SMALL,
+    NO_HOLD: HOLD_UNKNOWN,
 }
-_FACT = {WITHOUT_POINTS: "needed", SHORT: "available", GONE: "short", FUNDER: "needed"}
+_FACT = {WITHOUT_POINTS: "needed", SHORT: "available", GONE: "short", FUNDER: "needed", SMALL_HOLD: "held"}
 
 
 def refusal_of(status: int, figure: int | None) -> Refused:

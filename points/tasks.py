@@ -14,10 +14,23 @@ from alliance import jobs
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
-from points import backtesting, closing, expiring, expiry, partitions, promises, proving, rollup, rules, sealing, totals
+from points import (
+    backtesting,
+    closing,
+    expiring,
+    expiry,
+    holds,
+    partitions,
+    promises,
+    proving,
+    rollup,
+    rules,
+    sealing,
+    totals,
+)
 from points.models import Proof
 
-_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16, "bills": 17}
+_LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16, "bills": 17, "holds": 18}
 CLOSE = "points.close"
 PROVE = "points.prove"
 
@@ -47,6 +60,12 @@ def roll_up() -> int:
 def mature() -> int:
     with _alone("mature") as is_mine:
         return expiry.mature(shanghai_day(timezone.now())) if is_mine else 0
+
+
+@shared_task
+def release_holds() -> int:
+    with _alone("holds") as is_mine:
+        return holds.release_overdue(at=timezone.now()) if is_mine else 0
 
 
 @shared_task

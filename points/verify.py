@@ -76,8 +76,9 @@ _LAWS: dict[str, str] = {
         ON s.account_id = d.account_id AND s.booked_on = d.booked_on AND s.due_on = d.due_on""",
     "every sale has its key, every booked key its journal": """
         SELECT count(*), count(*) FILTER (WHERE k.sale_id IS NULL OR s.id IS NULL) FROM points_sale s
-        FULL JOIN (SELECT sale_id FROM points_key WHERE status < 2 AND NOT EXISTS (
-            SELECT FROM points_transfer t WHERE t.kind = 4 AND t.id = sale_id)) k ON k.sale_id = s.id""",
+        FULL JOIN (SELECT y.sale_id FROM points_key y WHERE y.status < 2 AND NOT EXISTS (
+            SELECT FROM points_transfer t WHERE t.kind = 4 AND t.id = y.sale_id)
+            AND NOT EXISTS (SELECT FROM points_hold h WHERE h.id = y.sale_id)) k ON k.sale_id = s.id""",
     "every sale has its transfers, every transfer of a till its sale": """
         SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR (s.reason <> 2)::integer * s.points <> coalesce(j.points, 0) OR (s.reason <> 2)::integer * s.rest <> coalesce(j.rest, 0)
             OR s.spent_points <> coalesce(j.spent, 0) OR s.spend_fee <> coalesce(j.fee, 0) OR s.booked_at <> coalesce(j.booked_at, s.booked_at)
@@ -153,7 +154,40 @@ _LAWS: dict[str, str] = {
     "a use of a lot is of its own transfer": """
         SELECT count(*), count(*) FILTER (WHERE t.id IS NULL OR t.wallet_id <> u.wallet_id OR t.booked_at <> u.booked_at)
         FROM points_lot_use u LEFT JOIN points_transfer t ON t.id = u.transfer_id""",
-    "nothing is held, for there are no holds": "SELECT count(*), count(*) FILTER (WHERE held <> 0) FROM points_wallet",
+    "what a wallet holds back is the sum of its open holds and of its lots": """
+        SELECT count(*), count(*) FILTER (WHERE w.held <> coalesce(h.points, 0) OR w.held <> coalesce(l.held, 0)) FROM points_wallet w
+        FULL JOIN (SELECT wallet_id, sum(points) AS points FROM points_hold WHERE state = 1 GROUP BY 1) h ON h.wallet_id = w.id
+        FULL JOIN (SELECT wallet_id, sum(held) AS held FROM points_lot WHERE held <> 0 GROUP BY 1) l ON l.wallet_id = w.id""",
+    "what is held of a lot is what open holds name, and only mature lots are held": """
+        SELECT count(*), count(*) FILTER (WHERE coalesce(l.held, 0) <> coalesce(h.points, 0)) FROM (
+          SELECT wallet_id, matures_on, lapses_on, funder_id, expires_on, held FROM points_lot WHERE held <> 0) l
+        FULL JOIN (SELECT h.wallet_id, date '2000-01-01' AS matures_on, p.lapses_on, p.funder_id, p.expires_on, sum(p.points) AS points
+          FROM points_hold h JOIN points_hold_lot p ON p.hold_id = h.id WHERE h.state = 1 GROUP BY 1, 2, 3, 4, 5) h
+          USING (wallet_id, matures_on, lapses_on, funder_id, expires_on)""",
+    "a hold is the sum of the parts it names": """
+        SELECT count(*), count(*) FILTER (WHERE h.id IS NULL OR h.points IS DISTINCT FROM p.points OR p.bad > 0) FROM points_hold h
+        FULL JOIN (SELECT hold_id, sum(points) AS points, count(*) FILTER (WHERE lapses_on NOT IN (expires_on, expires_on + 30)
+            OR NOT EXISTS (SELECT FROM points_account a WHERE a.id = funder_id)) AS bad FROM points_hold_lot GROUP BY 1) p ON p.hold_id = h.id""",
+    "a hold is in a lawful state, of one merchant, and was closed in its time": """
+        SELECT count(*), count(*) FILTER (WHERE f.kind IS DISTINCT FROM 3 OR h.points > h.bill_fen OR h.ends_at <= h.placed_at
+            OR h.ends_at > h.placed_at + interval '168 hours' OR CASE h.state
+              WHEN 1 THEN h.closed_at IS NOT NULL OR h.sale_id IS NOT NULL OR h.captured <> 0 OR h.closed_by <> ''
+              WHEN 2 THEN h.sale_id IS NULL OR h.captured NOT BETWEEN 1 AND h.points OR h.closed_at IS NULL OR h.closed_at >= h.ends_at + interval '1 minute'
+              WHEN 3 THEN h.sale_id IS NOT NULL OR h.captured <> 0 OR h.closed_at IS NULL
+              WHEN 4 THEN h.sale_id IS NOT NULL OR h.captured <> 0 OR (h.closed_at >= h.ends_at) IS NOT TRUE OR h.closed_by <> 'system:hold'
+              ELSE true END)
+        FROM points_hold h LEFT JOIN points_account f ON f.id = h.float_id""",
+    "a capture's bill is booked under its hold": """
+        SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR s.kind <> 1 OR s.wallet_id <> h.wallet_id OR s.outlet_id <> h.outlet_id
+            OR s.float_id <> h.float_id OR s.spent_points <> h.captured OR s.booked_at <> h.closed_at OR s.actor <> h.closed_by)
+        FROM points_hold h LEFT JOIN points_sale s ON s.id = h.sale_id WHERE h.state = 2""",
+    "a hold has the key of its placing, and of its release by the outlet": """
+        SELECT count(*), count(*) FILTER (WHERE k.n IS DISTINCT FROM CASE h.state WHEN 3 THEN 2 ELSE 1 END OR k.bad > 0)
+        FROM points_hold h LEFT JOIN LATERAL (
+          SELECT count(*) AS n, count(*) FILTER (WHERE z.wallet_id <> h.wallet_id OR z.points <> 0 OR z.rest <> 0 OR z.figure IS NOT NULL OR z.status <> 0
+            OR NOT (z.spent = h.points AND z.booked_at = h.placed_at OR h.state = 3 AND z.spent = -h.points AND z.booked_at = h.closed_at)
+            OR z.balance_after IS NULL) AS bad
+          FROM points_key z WHERE z.sale_id = h.id) k ON true""",
     "what left a wallet left its lots": f"""
         SELECT count(*), count(*) FILTER (WHERE coalesce(t.taken, 0) <> coalesce(u.points, 0)) FROM (
           SELECT t.id, -({_SIGNED}) AS taken FROM points_transfer t
@@ -329,7 +363,7 @@ _LAWS: dict[str, str] = {
     "the guards of the history are on": """
         SELECT count(*), count(*) FILTER (WHERE g.tgname IS NULL OR g.tgenabled <> 'O') FROM (
           SELECT c.oid, v.name FROM pg_class c CROSS JOIN (VALUES ('points_immutable'), ('points_kept')) v(name)
-          WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key', 'points_award', 'points_trace']::regclass[])
+          WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key', 'points_award', 'points_trace', 'points_hold', 'points_hold_lot']::regclass[])
             UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (ARRAY['points_transfer', 'points_sale', 'points_lot_use']::regclass[]))) t
         LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = t.name""",
     "a bonus is one transfer from the payer of its rule, as its reckoning says": """

@@ -55,6 +55,8 @@ _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
         [
             # Translators: 小票
             (_("Sales"), "receipt_long", "points.sale"),
+            # Translators: 积分预占
+            (_("Holds"), "hourglass_top", "points.hold"),
             # Translators: 分录
             (_("Journals"), "menu_book", "points.journal"),
             # Translators: 转账行

@@ -38,6 +38,12 @@ VERBS: dict[str, Promise] = {
     "feed.abandoned": gettext_lazy("till feed abandoned"),
     "feed.begun": gettext_lazy("till feed begun"),
     "feed.finished": gettext_lazy("till feed finished"),
+    # Translators: 预占积分
+    "hold.placed": gettext_lazy("points set aside"),
+    # Translators: 取消预占
+    "hold.released": gettext_lazy("points set aside given back"),
+    # Translators: 预占超时退回
+    "hold.timed_out": gettext_lazy("points set aside given back by the clock"),
     "job.restarted": gettext_lazy("job run again"),
     "key.created": gettext_lazy("API key made"),
     "key.revoked": gettext_lazy("API key revoked"),

@@ -39,7 +39,8 @@ def entries(request: MemberRequest) -> HttpResponse:
     ]
     context = {
         "tab": "wallet",
-        "standing": wallets.standing(request.member),
+        "standing": (standing := wallets.standing(request.member)),
+        "holds": wallets.holds(request.member) if standing.held else [],
         "owed": [] if chosen else wallets.owed(request.member),
         "kind": wanted.kind,
         "tabs": _tabs(wanted.kind),

@@ -5,6 +5,7 @@ from django.urls import path
 from merchants.api.balances import BalanceView
 from merchants.api.batches import BatchView
 from merchants.api.bills import SaleView, SpendView
+from merchants.api.holds import CaptureView, HoldsView, HoldView, ReleaseView
 from merchants.api.identify import IdentifyView
 from merchants.api.outlets import MeView, OutletsView
 from merchants.api.quotes import QuoteView
@@ -23,6 +24,10 @@ urlpatterns = [
     path("sales/batch", BatchView.as_view(), name="batch"),
     path("sales/<int:sale_id>/void", VoidView.as_view(), name="void"),
     path("spends", SpendView.as_view(), name="spends"),
+    path("holds", HoldsView.as_view(), name="holds"),
+    path("holds/<int:hold_id>", HoldView.as_view(), name="hold"),
+    path("holds/<int:hold_id>/capture", CaptureView.as_view(), name="hold_capture"),
+    path("holds/<int:hold_id>/void", ReleaseView.as_view(), name="hold_void"),
     path("statement", StatementView.as_view(), name="statement"),
     path("openapi.json", SchemaView.as_view(), name="openapi"),
     path("docs", DocsView.as_view(), name="docs"),

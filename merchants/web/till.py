@@ -25,7 +25,7 @@ from alliance.amounts import AMOUNT_INVALID, read_fen
 from alliance.calc.money import MAX_FEN
 from alliance.refusals import NOT_FOUND, Refused
 from alliance.templatetags import lianhui
-from merchants import guesses, register, sales, tills
+from merchants import guesses, holds, register, sales, tills
 from merchants.access import OUTLET_IN_SESSION, Desk, DeskRequest, cashier_only
 from merchants.calc import memberfield
 from merchants.web import frame
@@ -238,6 +238,7 @@ def _page(request: DeskRequest, form: Form, status: int = 200) -> HttpResponse:
         context["entries"] = register.recent(desk.outlet.pk, now, 6)
         context["cover"] = statements.float_cover(desk.merchant.float_id, now)
         context["low_days"] = LOW_DAYS
+        context["n_holds"] = holds.open_count(desk.outlet.pk, now)
     return frame.page(request, desk, "till.html", "till", context, status=status)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from merchants.web import floats, keys, posters, receipts, shop, team, till
+from merchants.web import floats, holds, keys, posters, receipts, shop, team, till
 
 urlpatterns = [
     path("till/", till.till, name="till"),
@@ -11,6 +11,9 @@ urlpatterns = [
     path("till/outlet/", till.choose_outlet, name="till_outlet"),
     path("till/sales/<int:number>/", till.receipt, name="till_receipt"),
     path("till/sales/<int:number>/void/", till.void, name="till_void"),
+    path("till/holds/", holds.holds_page, name="till_holds"),
+    path("till/holds/<int:number>/", holds.hold, name="till_hold"),
+    path("till/holds/<int:number>/release/", holds.release, name="till_hold_release"),
     path("shop/", shop.shop, name="shop"),
     path("shop/sales/", receipts.sales, name="shop_sales"),
     path("shop/sales/export.csv", receipts.export, {"form": "csv"}, name="shop_sales_csv"),

@@ -15,6 +15,7 @@ from points.models.clearing import (
     Statement,
 )
 from points.models.handle import Handle, Pass
+from points.models.hold import Hold, HoldLot
 from points.models.journal import Journal, Key, Reversal, Sale, Transfer
 from points.models.lot import MATURE, Lot, LotUse
 from points.models.promise import CreditLine, MerchantBill, Promise
@@ -35,6 +36,8 @@ __all__ = [
     "Clearing",
     "CreditLine",
     "Handle",
+    "Hold",
+    "HoldLot",
     "Journal",
     "Key",
     "Lot",

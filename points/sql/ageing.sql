@@ -29,6 +29,7 @@ BEGIN
 END $$;
 
 -- Row 24: what lapsed before p_on leaves the wallet, lot by lot: a float's points to breakage, a budget's back to it.
+-- What is held stays: a lot cannot expire under a hold. It is decided when the hold is closed (points_let_go, row 25).
 CREATE OR REPLACE FUNCTION points_expire(p_bucket smallint, p_on date, p_limit integer, p_now timestamptz DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -39,16 +40,17 @@ BEGIN
     RAISE EXCEPTION 'no such day' USING ERRCODE = '22023';
   END IF;
   SELECT array_agg(DISTINCT z.wallet_id) INTO ids FROM (SELECT wallet_id FROM points_lot
-    WHERE bucket = p_bucket AND is_open AND lapses_on < p_on AND matures_on = '2000-01-01' LIMIT p_limit) z;
+    WHERE bucket = p_bucket AND is_open AND lapses_on < p_on AND matures_on = '2000-01-01' AND (remaining > held OR held = 0) LIMIT p_limit) z;
   IF ids IS NULL THEN RETURN 0; END IF;
   PERFORM 1 FROM points_wallet WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
   ts := points_clock(p_now);
   day := (ts AT TIME ZONE 'Asia/Shanghai')::date;
   -- Closing a lot takes it out of the index of open lots; the empty ones among them are closed without an entry.
   WITH gone AS MATERIALIZED (
-      SELECT z.ctid AS tid, z.wallet_id, z.lapses_on, z.funder_id, z.expires_on, z.remaining FROM points_lot z
-        WHERE z.bucket = p_bucket AND z.wallet_id = ANY (ids) AND z.matures_on = '2000-01-01' AND z.is_open AND z.lapses_on < p_on),
-    closed AS (UPDATE points_lot z SET remaining = 0, is_open = false FROM gone g WHERE z.ctid = g.tid),
+      SELECT z.ctid AS tid, z.wallet_id, z.lapses_on, z.funder_id, z.expires_on, z.remaining - z.held AS remaining FROM points_lot z
+        WHERE z.bucket = p_bucket AND z.wallet_id = ANY (ids) AND z.matures_on = '2000-01-01' AND z.is_open AND z.lapses_on < p_on
+          AND (z.remaining > z.held OR z.held = 0)),
+    closed AS (UPDATE points_lot z SET remaining = z.held, is_open = z.held > 0 FROM gone g WHERE z.ctid = g.tid),
     y AS MATERIALIZED (
       SELECT g.*, nextval('points_transfer_id') AS id, CASE WHEN a.kind = 11 THEN g.funder_id ELSE 5 END AS to_id,
         w.seq + row_number() OVER mine AS seq, (w.balance - sum(g.remaining) OVER mine)::bigint AS balance,

@@ -84,3 +84,10 @@ GRANT EXECUTE ON FUNCTION
   points_empty_float(bigint, text, timestamptz, timestamptz),
   points_book_statement(text, text, date, date, bigint, bigint, bytea, text[], bigint[], date[], text[], text[], bigint[], text, timestamptz, timestamptz)
 TO {role};
+GRANT EXECUTE ON FUNCTION
+  points_place_hold(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, bigint, interval, text, timestamptz),
+  points_capture_hold(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, text, timestamptz,
+    bigint, bigint[], bigint[], integer[], bigint[], boolean, jsonb, jsonb, boolean),
+  points_release_hold(smallint, bigint, text, uuid, uuid, bigint, bigint, timestamptz),
+  points_release_overdue(integer, timestamptz)
+TO {role};

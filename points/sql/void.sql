@@ -52,7 +52,7 @@ BEGIN
         AND z.matures_on = mature AND z.lapses_on = g.expires_on AND z.funder_id = g.debit_id AND z.expires_on = g.expires_on;
     END IF;
     -- What this very bill took from that lot comes back first.
-    total := coalesce(own.remaining, 0);
+    total := coalesce(own.remaining - own.held, 0);
     IF s.spent_points > 0 AND own.matures_on = mature THEN
       total := total + coalesce((SELECT sum(z.points) FROM points_lot_use z WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet
         AND z.booked_at = s.booked_at AND z.transfer_id = p_sale AND z.funder_id = own.funder_id AND z.expires_on = own.expires_on

@@ -102,6 +102,9 @@ class World:
         self.member: Member = members.member(name="林婶")
         shops.sale(self.a.shop, self.member.wallet_id, 10_000)
         shops.sale(self.b.shop, self.member.wallet_id, 20_000)
+        shops.gift(self.a.shop, self.member.wallet_id, 100)
+        for region in (self.a, self.b):
+            shops.hold(region.shop, self.member.wallet_id, 30)
         job = jobs.start("town", params={}, actor=SYSTEM, at=at, total=10)
         jobs.fail(job, at=at, code="stopped")
         events.record("test.done", "town", SYSTEM, at)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from alliance.models import Approval, Event, Job, Post, Trade, Unit, User
 from merchants.models import Agreement, Merchant, Outlet, TopUp
-from points.models import Account, BankLine, Wallet
+from points.models import Account, BankLine, Hold, Wallet
 from tests.admin.conftest import World, receive
 from tests.factories import merchants, staff
 
@@ -277,8 +277,8 @@ def test_a_journal_page_adds_up_and_links_to_its_sale(world: World, as_finance: 
     assert len(page.context["legs"]) == 3
     assert f"S{sale.pk}" in page.context["sale_link"]
     wallet = as_finance.get(reverse("admin:points_wallet_change", args=(sale.wallet_id,)))
-    assert len(wallet.context["lots"]) == 2
-    assert len(wallet.context["movements"]) == 2
+    assert len(wallet.context["lots"]) == 3
+    assert len(wallet.context["movements"]) == 3
 
 
 def test_the_dashboard_shows_todays_figures_of_ones_own_units(world: World, as_admin: Client) -> None:
@@ -319,3 +319,16 @@ def test_changing_ones_own_password_is_in_the_diary(world: World, as_finance: Cl
     }
     assert as_finance.post(reverse("admin:password_change"), words).status_code == 302
     assert verbs(since) == ["user.password_set"]
+
+
+def test_points_that_a_shop_holds_are_given_back_by_those_who_may(world: World) -> None:
+    hold, other = (Hold.objects.get(outlet_id=region.shop.outlet.pk) for region in (world.a, world.b))
+    assert act(staff.console(world.a.helper), hold, "release").status_code == 403
+    assert act(staff.console(world.a.manager), other, "release").status_code == 404
+    since = mark()
+    for _twice in range(2):
+        assert act(staff.console(world.a.manager), hold, "release", key="once").status_code == 302
+    hold.refresh_from_db()
+    assert (hold.state, hold.closed_by) == (Hold.State.RELEASED, f"user:{world.a.manager.pk}")
+    assert verbs(since) == ["hold.released"]
+    assert Wallet.objects.get(pk=world.member.wallet_id).held == 30

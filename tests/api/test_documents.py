@@ -43,7 +43,7 @@ def test_the_committed_description_is_fresh() -> None:
 def test_every_endpoint_is_documented_with_three_examples() -> None:
     text = (DOCS / "api.md").read_text(encoding="utf-8")
     for path, methods in schema()["paths"].items():
-        short = path.removeprefix("/api/v1").replace("{sale_id}", "{id}")
+        short = path.removeprefix("/api/v1").replace("{sale_id}", "{id}").replace("{hold_id}", "{id}")
         for method in methods:
             assert f"{method.upper()} {short}" in text
     assert text.count("```sh\n") == text.count("```python\n") == text.count("```js\n")

@@ -14,7 +14,7 @@ from alliance.actors import Actor
 from alliance.models import City, Trade, Unit
 from merchants import agreements, onboarding
 from merchants.models import Merchant, Outlet
-from points import bills, funding, partitions, terms
+from points import adjusting, bills, funding, holds, partitions, terms
 from points.bills import Caller, Outcome, OutletRef
 
 _SERIAL = count(1)
@@ -134,3 +134,34 @@ def void(at_shop: Shop, sale_id: int, *, at: datetime | None = None) -> Outcome:
 
 def days_ago(n: int) -> datetime:
     return timezone.now() - timedelta(days=n)
+
+
+def hold(shop: Shop, wallet_id: int, points: int, *, lasts: timedelta = timedelta(hours=3)) -> int:
+    """Set points aside for a bill ten times as large; return the number of the hold."""
+    n = next(_SERIAL)
+    at = timezone.now()
+    outcome = holds.place(
+        outlet=shop.ref,
+        terms=terms.in_force(shop.ref.float_id, at),
+        wallet_id=wallet_id,
+        points=points,
+        bill_fen=points * 10,
+        lasts=lasts,
+        caller=Caller("town", 1),
+        key=f"hold {n}",
+        body="",
+        actor=SYSTEM,
+        at=at,
+    )
+    assert outcome.sale_id is not None, outcome.code
+    return outcome.sale_id
+
+
+def gift(shop: Shop, wallet_id: int, points: int) -> None:
+    """Give points that can be spent at once, by a correction out of the shop's float."""
+    at = timezone.now()
+    outcome = adjusting.adjust(
+        wallet_id=wallet_id, funder_id=shop.ref.float_id, points=points, caller=Caller("town", 1),
+        key=f"gift {next(_SERIAL)}", actor=SYSTEM, at=at,
+    )  # fmt: skip
+    assert outcome.is_booked, outcome.code

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from alliance.actors import Actor
-from points import accounts, adjusting, bills, closing, expiry, funding, partitions, rollup, terms, verify
+from points import accounts, adjusting, bills, closing, expiry, funding, holds, partitions, rollup, terms, verify
 from points.bills import Caller, Outcome
 from points.models import Account, Lot, Sale, Transfer, Wallet
 from tests.laws.oracle import Answer, Bill, Oracle, Terms, day_of
@@ -46,6 +46,7 @@ class History:
         self.rows: dict[int, terms.Terms] = {}
         self.sale_ids: dict[int, int] = {}
         self.bills: list[Bill] = []
+        self.hold_ids: list[int] = []
         for shop in self.shops:
             self._sign(shop, opened)
         for account in [*self.floats, self.budget]:
@@ -54,7 +55,7 @@ class History:
     def play(self, operations: int) -> None:
         choices = (
             (self._bills, 60), (self._voids, 14), (self._wait, 14), (self._adjust, 4), (self._more_money, 8), (self._age, 5),
-            (self._close, 4), (self._freeze, 2), (self._new_version, 1), (self._drain, 2),
+            (self._close, 4), (self._freeze, 2), (self._new_version, 1), (self._drain, 2), (self._holds, 30), (self._overdue, 8),
         )  # fmt: skip
         verbs, weights = zip(*choices, strict=True)
         next_check = 0
@@ -175,6 +176,71 @@ class History:
             )  # fmt: skip
             self._same(got, expected, sale.bill)
 
+    def _holds(self) -> None:
+        """Set points aside, and close some of what was: in part or whole, too late, twice, at the wrong outlet."""
+        for _each in range(self.random.randrange(1, 4)):
+            self._place()
+        for number in self.random.choices(range(len(self.oracle.holds))[-30:], k=4) if self.oracle.holds else ():
+            self.operations += 1
+            self.random.choice([self._capture, self._capture, self._release])(number)
+
+    def _place(self) -> None:
+        shop, wallet = self.random.randrange(len(self.shops)), self.random.choice(self.wallets)
+        row = self.versions[self.floats[shop]][-1][0]
+        there = self.oracle.wallets[wallet].available
+        points = max(1, self.random.choice([1, 40, 700, there // 2, there // 3, there, there + 1]))
+        lasts = timedelta(minutes=self.random.choice([1, 5, 30, 600, 4_000, 7 * 24 * 60]))
+        self.n += 1
+        key, centre = f"h{self.n}", self.random.choice(self.centres)
+        before = len(self.oracle.holds)
+        expected = self.oracle.place(key, wallet, shop + 1, points, lasts, self.now)
+        for _repeat in range(self.random.choice([1, 1, 2])):
+            got = holds.place(
+                outlet=bills.OutletRef(shop + 1, row.float_id, centre), terms=row, wallet_id=wallet, points=points,
+                bill_fen=points + 7, lasts=lasts, caller=self.callers, key=key, body="", actor=ACTOR, at=self.now, now=self.now,
+            )  # fmt: skip
+            self._same(got, expected, None)
+        if len(self.oracle.holds) > before:
+            assert got.sale_id is not None
+            self.hold_ids.append(got.sale_id)
+
+    def _capture(self, number: int) -> None:
+        hold = self.oracle.holds[number]
+        outlet = hold.outlet if self.random.random() < 0.95 else hold.outlet % len(self.shops) + 1
+        self.n += 1
+        mine = self.versions[self.floats[outlet - 1]][-1][1]
+        centre = self.random.choice(self.centres)
+        paid = self.random.choice([0, 1, 99, 2_600, self.random.randrange(1, 30_000)])
+        spend = max(
+            1, self.random.choice([hold.points, hold.points, hold.points // 2, hold.points - 1, hold.points + 1])
+        )
+        bill = Bill(
+            f"c{self.n}", "", hold.wallet, outlet, mine, centre, self._rest(mine, centre), self.now, paid, paid, spend
+        )
+        expected = self.oracle.capture(number, bill, self.now)
+        for _repeat in range(self.random.choice([1, 1, 2])):
+            got = holds.capture(
+                hold_id=self.hold_ids[number], bill=self._draft(bill), caller=self.callers, actor=ACTOR, now=self.now
+            )
+            self._same(got, expected, bill)
+        self._remember(bill.key, got)
+
+    def _release(self, number: int) -> None:
+        hold = self.oracle.holds[number]
+        outlet = hold.outlet if self.random.random() < 0.95 else hold.outlet % len(self.shops) + 1
+        self.n += 1
+        key = f"r{self.n}"
+        expected = self.oracle.release(key, number, outlet, self.now)
+        for _repeat in range(self.random.choice([1, 1, 2])):
+            got = holds.release(
+                hold_id=self.hold_ids[number], outlet_id=outlet, caller=self.callers, key=key, body="", actor=ACTOR,
+                at=self.now, now=self.now,
+            )  # fmt: skip
+            self._same(got, expected, None)
+
+    def _overdue(self) -> None:
+        assert holds.release_overdue(at=self.now, now=self.now) == self.oracle.release_overdue(self.now)
+
     def _adjust(self) -> None:
         wallet = self.random.choice(self.wallets)
         funder = self.random.choice([self.budget, *self.floats])
@@ -226,6 +292,7 @@ class History:
         if mine.is_frozen:
             self._post([replace(self._bill(), key=f"f{self.n}", wallet=wallet)])
             self._voids()
+            self._holds()
             mine.is_frozen = False
             Wallet.objects.filter(pk=wallet).update(frozen_at=None)
 
@@ -299,7 +366,9 @@ class History:
         oracle = self.oracle
         rows = {row.pk: row for row in Wallet.objects.filter(pk__in=self.wallets)}
         for wallet_id, wallet in oracle.wallets.items():
-            assert (rows[wallet_id].balance, rows[wallet_id].pending) == (wallet.balance, wallet.pending), wallet_id
+            assert (rows[wallet_id].balance, rows[wallet_id].pending, rows[wallet_id].held) == (
+                wallet.balance, wallet.pending, wallet.held,
+            ), wallet_id  # fmt: skip
             lots = Lot.objects.filter(wallet_id=wallet_id, remaining__gt=0)
             got = sorted(
                 (
@@ -308,11 +377,14 @@ class History:
                     lot.funder_id,
                     lot.expires_on,
                     lot.remaining,
+                    lot.held,
                 )
                 for lot in lots
             )
             mine = sorted(
-                (str(lot.matures), lot.lapses, lot.funder, lot.expires, lot.points) for lot in wallet.lots if lot.points
+                (str(lot.matures), lot.lapses, lot.funder, lot.expires, lot.points, lot.held)
+                for lot in wallet.lots
+                if lot.points
             )
             assert got == mine, wallet_id
             moved = [

@@ -77,6 +77,12 @@ class Lot:
     funder: int
     expires: date
     points: int
+    # Set aside for open bills; a part of `points`.
+    held: int = 0
+
+    @property
+    def free(self) -> int:
+        return self.points - self.held
 
 
 @dataclass
@@ -96,7 +102,11 @@ class Wallet:
 
     @property
     def available(self) -> int:
-        return self.balance - self.pending
+        return self.balance - self.pending - self.held
+
+    @property
+    def held(self) -> int:
+        return sum(lot.held for lot in self.lots)
 
     def put(self, matures: date | None, lapses: date, funder: int, expires: date, points: int) -> None:
         for lot in self.lots:
@@ -110,7 +120,7 @@ class Wallet:
         taken = []
         for lot in sorted(self.lots, key=lambda lot: (lot.lapses, lot.funder, lot.expires)):
             if lot.matures is None and points and (funder is None or lot.funder == funder):
-                n = min(lot.points, points)
+                n = min(lot.free, points)
                 lot.points -= n
                 points -= n
                 if n:
@@ -140,6 +150,16 @@ class Sale:
     is_void: bool = False
 
 
+@dataclass
+class Hold:
+    wallet: int
+    outlet: int
+    points: int
+    ends_at: datetime
+    parts: list[tuple[Lot, int]]
+    state: str = "open"
+
+
 class Oracle:
     def __init__(self) -> None:
         self.wallets: dict[int, Wallet] = {}
@@ -154,6 +174,7 @@ class Oracle:
         self.fee_rest_of: dict[int, int] = {}
         self.budgets: set[int] = set()
         self.n_sales = 0
+        self.holds: list[Hold] = []
 
     # --- bills ----------------------------------------------------------------------------------
 
@@ -238,7 +259,7 @@ class Oracle:
         ]
         if sale.points:
             own = self._own_lot(wallet, sale)
-            there = own.points if own else 0
+            there = own.free if own else 0
             if own and own.matures is None:
                 mine = (sale.expires, terms.float_id, sale.expires)
                 there += sum(points for *lot, points in comes_back if tuple(lot) == mine)
@@ -273,6 +294,84 @@ class Oracle:
                     return lot
         return None
 
+    # --- holds ----------------------------------------------------------------------------------
+
+    def place(self, key: str, wallet_id: int, outlet: int, points: int, lasts: timedelta, at: datetime) -> Answer:
+        """Row 11: what lapses first is set aside first; nothing moves."""
+        if key in self.keys:
+            return self.keys[key][2]
+        wallet = self.wallets[wallet_id]
+        if wallet.is_frozen:
+            answer = Answer("wallet_frozen")
+        elif points > (there := wallet.available):
+            answer = Answer("points_short", balance=wallet.balance, available=there, figure=there)
+        else:
+            parts, left = [], points
+            for lot in sorted(wallet.lots, key=lambda lot: (lot.lapses, lot.funder, lot.expires)):
+                if lot.matures is None and (n := min(left, lot.free)):
+                    lot.held += n
+                    left -= n
+                    parts.append((lot, n))
+            assert left == 0
+            self.holds.append(Hold(wallet_id, outlet, points, at + lasts, parts))
+            answer = Answer("booked", 0, points, 0, wallet.balance, wallet.available)
+        self.keys[key] = ("", wallet_id, answer, None)
+        return answer
+
+    def capture(self, number: int, bill: Bill, at: datetime) -> Answer:
+        """Row 12: what is held comes back, and an ordinary bill takes what it needs; frozen or not."""
+        if bill.key in self.keys:
+            return self.keys[bill.key][2]
+        hold = self.holds[number]
+        wallet = self.wallets[hold.wallet]
+        answer = self._refused(hold, bill.outlet)
+        if answer is None and wallet.next_at(at) >= hold.ends_at:
+            answer = Answer("hold_expired")
+        if answer is None and bill.spend > hold.points:
+            answer = Answer("hold_too_small", figure=hold.points)
+        if answer is not None:
+            self.keys[bill.key] = (bill.body, hold.wallet, answer, None)
+            return answer
+        self._let_go(hold, "captured", at)
+        was_frozen, wallet.is_frozen = wallet.is_frozen, False
+        answer = self.post(bill, at)
+        wallet.is_frozen = was_frozen
+        return answer
+
+    def release(self, key: str, number: int, outlet: int, at: datetime) -> Answer:
+        """Row 13, by the outlet."""
+        if key in self.keys:
+            return self.keys[key][2]
+        hold = self.holds[number]
+        wallet = self.wallets[hold.wallet]
+        answer = self._refused(hold, outlet)
+        if answer is None:
+            self._let_go(hold, "released", at)
+            answer = Answer("booked", 0, -hold.points, 0, wallet.balance, wallet.available)
+        self.keys[key] = ("", hold.wallet, answer, None)
+        return answer
+
+    def release_overdue(self, at: datetime) -> int:
+        """Row 13, by the clock."""
+        overdue = [hold for hold in self.holds if hold.state == "open" and hold.ends_at <= at]
+        for hold in overdue:
+            self._let_go(hold, "lapsed", at)
+        return len(overdue)
+
+    def _refused(self, hold: Hold, outlet: int) -> Answer | None:
+        if outlet != hold.outlet:
+            return Answer("hold_unknown")
+        return None if hold.state == "open" else Answer("hold_expired" if hold.state == "lapsed" else "hold_closed")
+
+    def _let_go(self, hold: Hold, state: str, at: datetime) -> None:
+        """Row 25: a lot that lapsed meanwhile lives until thirty days after its own expiry."""
+        hold.state = state
+        for lot, points in hold.parts:
+            lot.held -= points
+            if lot.lapses < day_of(at) and lot.lapses == lot.expires:
+                lot.points -= points
+                self.wallets[hold.wallet].put(None, lot.expires + GRACE, lot.funder, lot.expires, points)
+
     # --- money and corrections ------------------------------------------------------------------
 
     def top_up(self, account: int, fen: int) -> None:
@@ -288,7 +387,7 @@ class Oracle:
                 return Answer("funder_short", figure=points)
             wallet.put(None, expires, funder, expires, points)
         else:
-            there = sum(lot.points for lot in wallet.lots if lot.matures is None and lot.funder == funder)
+            there = sum(lot.free for lot in wallet.lots if lot.matures is None and lot.funder == funder)
             if there < -points:
                 return Answer("points_short", figure=there)
             wallet.draw(-points, funder)
@@ -309,9 +408,9 @@ class Oracle:
         """Row 24: a merchant's points to breakage, a budget's back to it."""
         for wallet in self.wallets.values():
             for lot in sorted(wallet.lots, key=lambda lot: (lot.lapses, lot.funder, lot.expires)):
-                if lot.matures is None and lot.lapses < on and lot.points:
-                    self.accounts[lot.funder if lot.funder in self.budgets else 5] += lot.points
-                    points, lot.points = lot.points, 0
+                if lot.matures is None and lot.lapses < on and lot.free:
+                    self.accounts[lot.funder if lot.funder in self.budgets else 5] += lot.free
+                    points, lot.points = lot.free, lot.held
                     wallet.moved(-points, now)
 
     def close(self, on: date, floats: list[int]) -> None:

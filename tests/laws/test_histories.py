@@ -21,6 +21,7 @@ def test_the_book_answers_as_the_oracle(is_batched: bool, operations: int) -> No
     assert not is_batched or history.seen.keys() >= {
         "booked", "without_points", "points_short", "key_reused", "wallet_unknown", "wallet_frozen",
         "sale_unknown", "already_void", "void_too_late", "void_points_gone", "funder_short",
+        "hold_unknown", "hold_closed", "hold_expired", "hold_too_small",
     }, history.seen  # fmt: skip
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from alliance.refusals import Refused
-from points import accounts, bills, closing, expiry, funding, identify, rollup, verify
-from points.models import BankLine, Wallet
+from points import accounts, bills, closing, expiry, funding, holds, identify, rollup, verify
+from points.models import BankLine, Hold, Wallet
 from tests.points import ruling
 from tests.points.shops import NOON, TEST, Shop, open_shop
 
@@ -162,6 +163,124 @@ def test_void_against_spend_of_the_same_points() -> None:
             )
 
         assert statuses(together(6, act))["booked"] == 1
+    sound()
+
+
+def hold(shop: Shop, wallet: Wallet, points: int, **more: Any) -> Any:
+    """Set points aside by the real clock."""
+    facts: dict[str, Any] = {"key": f"{threading.get_ident()} {timezone.now()}", "body": "", **more}
+    return holds.place(
+        outlet=shop.outlet, terms=shop.terms, wallet_id=wallet.pk, points=points, bill_fen=points, caller=shop.caller,
+        actor=TEST, at=timezone.now(), **facts,
+    )  # fmt: skip
+
+
+def capture(shop: Shop, hold_id: int, points: int, paid: int = 0) -> Any:
+    bill = shop.draft(0, paid, spend_points=points, event_at=timezone.now())
+    return holds.capture(hold_id=hold_id, bill=bill, caller=shop.caller, actor=TEST)
+
+
+def test_of_fifty_captures_of_a_hold_one_wins() -> None:
+    shop = open_shop(matures_days=0, spend_share_bps=10_000)
+    wallet = shop.wallet(points=500)
+    held = hold(shop, wallet, 100).sale_id
+    answers = together(50, lambda n: capture(shop, held, 100 - n % 3, paid=n))
+    assert statuses(answers) == {"booked": 1, "hold_closed": 49}
+    sound()
+
+
+def test_capture_against_release_one_of_them_wins() -> None:
+    shop = open_shop(matures_days=0, spend_share_bps=10_000)
+    for _ in range(5):
+        held = hold(shop, shop.wallet(points=500), 100).sale_id
+
+        def act(n: int, held: int = held) -> Any:
+            if n % 2:
+                return capture(shop, held, 100)
+            return holds.release(
+                hold_id=held, outlet_id=shop.outlet.outlet_id, caller=shop.caller, key=f"r {held} {n}", body="",
+                actor=TEST, at=timezone.now(),
+            )  # fmt: skip
+
+        assert statuses(together(8, act)) == {"booked": 1, "hold_closed": 7}
+    sound()
+
+
+def test_capture_against_time_out_the_hold_ends_once() -> None:
+    """All of them in the very second in which the time runs out: each hold is captured or given back, never both."""
+    shop = open_shop(matures_days=0, spend_share_bps=10_000)
+    wallets = [shop.wallet(points=200) for _ in range(10)]
+    placed = [hold(shop, wallet, 100).sale_id for wallet in wallets]
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE points_hold DISABLE TRIGGER points_immutable")
+        cursor.execute("UPDATE points_hold SET ends_at = clock_timestamp() + interval '1.5 seconds'")
+        cursor.execute("ALTER TABLE points_hold ENABLE TRIGGER points_immutable")
+    ends_at = Hold.objects.order_by("-ends_at")[0].ends_at
+
+    def act(n: int) -> Any:
+        if n >= len(placed):
+            while timezone.now() < ends_at:
+                time.sleep(0.001)
+            return [holds.release_overdue(at=timezone.now()) for _ in range(3)]
+        while timezone.now() < ends_at - timedelta(milliseconds=20 - 4 * n):
+            time.sleep(0.001)
+        return capture(shop, placed[n], 100)
+
+    answers = together(len(placed) + 2, act)
+    holds.release_overdue(at=timezone.now())
+    states = {row.pk: row.state for row in Hold.objects.all()}
+    for number, answer in zip(placed, answers, strict=False):
+        assert (answer.code, states[number]) in ((None, Hold.State.CAPTURED), ("hold_expired", Hold.State.LAPSED)), (
+            answer
+        )
+    assert sum(answer.code is None for answer in answers[: len(placed)]) == sum(
+        state == Hold.State.CAPTURED for state in states.values()
+    )
+    sound()
+
+
+def test_hold_against_spend_never_more_than_the_balance() -> None:
+    shop = open_shop(matures_days=0, spend_share_bps=10_000)
+    wallet = shop.wallet()
+    post(shop, wallet, 20_000)  # 1,000 points
+    answers = together(
+        30, lambda n: hold(shop, wallet, 100, key=f"h{n}") if n % 2 else post(shop, wallet, 0, spend_points=100)
+    )
+    assert statuses(answers) == {"booked": 10, "points_short": 20}
+    row = Wallet.objects.get(pk=wallet.pk)
+    assert (row.available, row.balance) == (0, row.held)
+    sound()
+
+
+def test_of_twenty_twins_of_a_hold_one_is_placed() -> None:
+    shop = open_shop(matures_days=0, spend_share_bps=10_000)
+    wallet = shop.wallet(points=500)
+    answers = together(20, lambda _n: hold(shop, wallet, 100, key="same"))
+    assert (statuses(answers), len({answer.sale_id for answer in answers})) == ({"booked": 20}, 1)
+    assert Wallet.objects.get(pk=wallet.pk).held == 100
+    sound()
+
+
+def test_holds_time_out_and_expiry_run_beside_spends() -> None:
+    shop = open_shop(float_fen=1_000_000, matures_days=0, spend_share_bps=10_000)
+    wallets = [shop.wallet(points=500) for _ in range(6)]
+    on = NOON.date()
+
+    def act(n: int) -> Any:
+        if n == 0:
+            return [holds.release_overdue(at=timezone.now()) for _ in range(10)]
+        if n == 1:
+            return [expiry.mature(on) + expiry.expire(on) for _ in range(2)]
+        done = []
+        for wallet in wallets:
+            held = hold(shop, wallet, 20, key=f"{n} {wallet.pk}")
+            done.append(post(shop, wallet, 500, spend_points=5))
+            done.append(capture(shop, held.sale_id, 10 + n, paid=300) if held.sale_id else held)
+        return done
+
+    answers = together(8, act)
+    assert not [answer for answer in answers if isinstance(answer, Exception)], answers
+    assert Hold.objects.open().count() == 0
     sound()
 
 

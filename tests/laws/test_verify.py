@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import Error, connection, transaction
 
-from points import accounts, adjusting, clearing, closing, funding, promises, proving, rollup, sealing, verify
+from points import accounts, adjusting, clearing, closing, funding, holds, promises, proving, rollup, sealing, verify
 from points.models import Payout, Wallet
 from tests.points.ruling import budget, rule
 from tests.points.shops import NOON, TEST, Shop, open_shop
@@ -34,7 +34,12 @@ BREAKS = {
     "a bill moved the accounts of its terms": "UPDATE points_transfer SET credit_id = 3 WHERE wallet_id = {wallet} AND kind = 2",
     "terms name the accounts of their own merchant": "UPDATE points_terms SET proceeds_id = 3 WHERE float_id = {float}",
     "one key per sale, with the figures of the sale": "UPDATE points_key SET spent = spent + 1 WHERE sale_id = {sale}",
-    "nothing is held, for there are no holds": "UPDATE points_wallet SET held = 1 WHERE id = {wallet}",
+    "what a wallet holds back is the sum of its open holds and of its lots": "UPDATE points_wallet SET held = held + 1 WHERE id = {wallet}",
+    "what is held of a lot is what open holds name, and only mature lots are held": "UPDATE points_hold_lot SET funder_id = funder_id + 1",
+    "a hold is the sum of the parts it names": "DELETE FROM points_hold_lot",
+    "a hold is in a lawful state, of one merchant, and was closed in its time": "UPDATE points_hold SET float_id = 3 WHERE state = 3",
+    "a capture's bill is booked under its hold": "UPDATE points_hold SET captured = captured + 1 WHERE state = 2",
+    "a hold has the key of its placing, and of its release by the outlet": "UPDATE points_key SET spent = spent + 1 WHERE spent < 0",
     "a void is its sale with all amounts negated, once": "DELETE FROM points_reversal",
     "a red-letter row is its original negated, on the same accounts": "UPDATE points_transfer SET due_on = due_on + 1 WHERE reverses_id IS NOT NULL",
     "what was released is split by its terms, no more and no less": "UPDATE points_split SET fee = fee + 1, buffer = buffer - 1 WHERE buffer > 0",
@@ -147,6 +152,11 @@ def lived(shop: Shop) -> dict[str, int]:
     promised(wallet)
     cleared(shop, wallet)
     sealing.seal(now=NOON)
+    held = [shop.hold(wallet, 40).sale_id or 0 for _ in range(4)]
+    assert shop.capture(held[1], 30, paid_fen=100).status == "booked"
+    assert shop.release(held[2]).status == "booked"
+    assert holds.release_overdue(at=NOON, now=NOON + timedelta(minutes=45)) == 2
+    assert shop.hold(wallet, 50, now=NOON + timedelta(minutes=46)).status == "booked"
     rollup.run()
     proving.prove(at=NOON)
     return {"wallet": wallet.pk, "sale": sale.sale_id or 0, "float": shop.merchant.float_id}
@@ -181,6 +191,8 @@ def test_a_broken_law_is_seen() -> None:
                     "points_key",
                     "points_lot_use",
                     "points_award",
+                    "points_hold",
+                    "points_hold_lot",
                     "points_proof",
                     "points_proof_bucket",
                     "points_seal",
@@ -218,13 +230,14 @@ UNSEEN = {
     "points_proof": {"taken_at"},
     "points_proof_bucket": {"leaves", "groups"},
     "points_seal": {"sealed_at"},
-    "points_lot": {"earned", "held"},
+    "points_lot": {"earned"},
+    "points_hold": {"actor", "bill_fen", "reference"},
     "points_trace": {"facts"},
 }
 # Who holds which wallet (handles, passes) is not the book's to prove.
 BOOK = {
     "points_account", "points_account_day", "points_award", "points_award_used", "points_bank_line", "points_bank_statement", "points_bill", "points_clearing",
-    "points_credit_line", "points_key", "points_lot", "points_lot_use", "points_mark", "points_movement", "points_payout", "points_promise",
+    "points_credit_line", "points_hold", "points_hold_lot", "points_key", "points_lot", "points_lot_use", "points_mark", "points_movement", "points_payout", "points_promise",
     "points_proof", "points_proof_bucket", "points_retention", "points_reversal", "points_sale", "points_seal", "points_split", "points_standing",
     "points_statement", "points_terms", "points_trace", "points_transfer", "points_visit", "points_wallet",
 }  # fmt: skip

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alliance.actors import Actor
-from points import accounts, bills, funding, terms
+from points import accounts, bills, funding, holds, terms
 from points.bills import Bill, Caller, Outcome, OutletRef
-from points.models import Account, Sale, Terms, Transfer, Wallet
+from points.models import Account, Hold, Sale, Terms, Transfer, Wallet
 
 TEST = Actor.system("test")
 # The last noon in Shanghai: the book refuses bills of the future.
@@ -50,6 +50,27 @@ class Shop:
         facts = {"key": f"void {next(_numbers)}", "body": "", "outlet_id": self.outlet.outlet_id, **more}
         at = now or NOON + timedelta(minutes=1)
         return bills.void(sale_id=sale_id or 0, caller=self.caller, actor=TEST, at=at, now=at, **facts)
+
+    def hold(self, wallet: Wallet | int, points: int, now: datetime = NOON, **more: Any) -> Outcome:
+        """Set points aside; the outcome's sale_id is the number of the hold."""
+        number = next(_numbers)
+        facts: dict[str, Any] = {
+            "bill_fen": points * 10, "key": f"hold {number}", "body": f"hold {number}", "terms": self.terms, "outlet": self.outlet, **more,
+        }  # fmt: skip
+        wallet_id = wallet if isinstance(wallet, int) else wallet.pk
+        return holds.place(wallet_id=wallet_id, points=points, caller=self.caller, actor=TEST, at=now, now=now, **facts)
+
+    def capture(
+        self, hold_id: int | None, points: int, paid_fen: int = 0, now: datetime = NOON, **more: Any
+    ) -> Outcome:
+        """Book the final bill of a hold."""
+        hold = Hold.objects.filter(pk=hold_id or 0).first()
+        bill = self.draft(hold.wallet_id if hold else 0, paid_fen, spend_points=points, event_at=now, **more)
+        return holds.capture(hold_id=hold_id or 0, bill=bill, caller=self.caller, actor=TEST, now=now)
+
+    def release(self, hold_id: int | None, now: datetime = NOON, **more: Any) -> Outcome:
+        facts = {"key": f"release {next(_numbers)}", "body": "", "outlet_id": self.outlet.outlet_id, **more}
+        return holds.release(hold_id=hold_id or 0, caller=self.caller, actor=TEST, at=now, now=now, **facts)
 
     def top_up(self, fen: int, at: datetime = NOON) -> None:
         line = funding.receive(
