@@ -37,7 +37,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         {
             "org.view", "merchant.view", "book.view", "diary.view", "job.view", "approval.view", "bank.receive",
             "topup.ask", "topup.approve", "adjustment.ask", "adjustment.approve", "store.view", "rule.view",
-            "rule.draft", "rule.approve", "credit.approve",
+            "rule.draft", "rule.approve", "credit.approve", "payout.ask", "payout.approve", "payout_account.ask",
+            "payout_account.approve", "dispute.ask", "dispute.decide", "leaving.approve",
         }
     ),
     "risk": frozenset(

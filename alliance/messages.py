@@ -20,6 +20,11 @@ def send_code(*, kind: str, to: str, code: str) -> None:
     _hand_over(kind, to, subject, text)
 
 
+def send_text(*, to: str, text: str) -> None:
+    """Send a notice to a phone, after the commit and outside the page when it really leaves."""
+    _hand_over("phone", to, "", text)
+
+
 def deliver(*, kind: str, to: str, subject: str, text: str) -> None:
     """Bring one message to its door now; raises OSError when the outside does not take it."""
     if kind == "phone":

@@ -151,6 +151,8 @@ CELERY_BEAT_SCHEDULE = {
     "figures": {"task": "alliance.tasks.reckon_figures", "schedule": 300.0},
     "sessions": {"task": "alliance.tasks.sweep_sessions", "schedule": crontab(minute="40", hour="3")},
     "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},
+    # After the close; the later hours go on with a run that was stopped.
+    "clear": {"task": "merchants.tasks.clear", "schedule": crontab(minute="30", hour="1-6")},
     "tokens": {"task": "merchants.tasks.forget_tokens", "schedule": crontab(minute="40", hour="3")},
 }
 
@@ -201,6 +203,15 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# --- clearing (docs/operations.md) ---------------------------------------------------------------
+# So many days after the trade a day is cleared; below so much nothing is paid out.
+CLEARING_DAYS = env.number("CLEARING_DAYS", 1)
+CLEARING_MINIMUM_FEN = env.number("CLEARING_MINIMUM_FEN", 100_00)
+# How payout files are written and statements are read (docs/bank-files.md), and whose account pays.
+BANK_FORMAT = env.text("BANK_FORMAT", "plain")
+BANK_NAME = env.text("BANK_NAME", "BANK")
+BANK_ACCOUNT = env.text("BANK_ACCOUNT", "0000")
 
 # --- messages that leave the house (alliance/ports) ---------------------------------------------
 # demo: kept for the page to show; console: on the terminal; both are refused by `check --deploy`.

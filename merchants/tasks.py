@@ -2,15 +2,67 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from celery import shared_task
+from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
-from merchants import tills
+from alliance import jobs
+from alliance.actors import Actor
+from alliance.calc.worktime import shanghai_day
+from alliance.models import Job
+from merchants import clearing, tills
+from points.clearing import Run
+from points.models import Clearing
+
+CLEAR = "merchants.clear"
 
 
 @shared_task
 def forget_tokens() -> int:
     """Delete member tokens that were spent and have expired, a day later."""
     return tills.forget(timezone.now() - timedelta(days=1))
+
+
+@shared_task
+def clear(on: str | None = None) -> int:
+    """Clear the newest day that is due (CLEARING_DAYS after its trade), once; return the number of statements."""
+    day = date.fromisoformat(on) if on else shanghai_day(timezone.now()) - timedelta(days=settings.CLEARING_DAYS)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(7261, 21)")
+        if not cursor.fetchone()[0]:
+            return 0
+        try:
+            return _clear(day)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(7261, 21)")
+
+
+def _clear(on: date) -> int:
+    if Clearing.objects.filter(cleared_on__gte=on, finished_at__isnull=False).exists():
+        return 0
+    for dead in Job.objects.running().filter(kind=CLEAR):
+        jobs.fail(dead, at=timezone.now(), code="job_stopped")
+    actor, at = Actor.system("clearing"), timezone.now()
+    job = jobs.start(CLEAR, params={"on": on.isoformat()}, actor=actor, at=at)
+    state = Run(on, 0)
+    try:
+        clearing.sweep(actor=actor, at=at)
+        for state in clearing.run(on, actor=actor, at=at):
+            jobs.progress(job, state.done, total=state.of, note=on.isoformat())
+    except Exception as error:
+        jobs.fail(job, at=timezone.now(), code="clearing_failed", result={"error": type(error).__name__})
+        raise
+    result = {"statements": state.statements, "accounts": state.done, "failed": state.failed[:100]}
+    if state.failed:
+        jobs.fail(job, at=timezone.now(), code="clearing_incomplete", result=result)
+    else:
+        jobs.finish(job, at=timezone.now(), result=result)
+    return state.statements
+
+
+@jobs.restartable(CLEAR)
+def _clear_again(job: Job) -> None:
+    clear.delay(job.params["on"])

@@ -1,5 +1,7 @@
 """Short codes that people copy by hand: each carries check characters, so that a slip is noticed."""
 
+import re
+
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUVWXY"
 
 
@@ -34,4 +36,20 @@ def read_shop_code(text: str) -> int | None:
     number = rest.partition(":")[0]
     if prefix == "LHS" and number.isascii() and number.isdigit() and shop_code(int(number)) == text.strip().upper():
         return int(number)
+    return None
+
+
+def payout_code(payout_id: int) -> str:
+    """Return the code of a line in a payout file, such as LHP00012-4K; the bank repeats it on its statement."""
+    return f"LHP{payout_id:05d}-{_check('LHP', payout_id)}"
+
+
+_PAYOUT = re.compile(r"LHP(\d{5,18})-([0-9A-Z]{2})(?![0-9A-Z])")
+
+
+def read_payout_code(text: str) -> int | None:
+    """Return the payout named anywhere in a bank line's text, or None; a wrong check character names nobody."""
+    for found in _PAYOUT.finditer(text.upper()):
+        if payout_code(int(found[1])) == found[0]:
+            return int(found[1])
     return None

@@ -4,8 +4,22 @@ from merchants.models.agreement import Agreement
 from merchants.models.key import ApiKey
 from merchants.models.merchant import Merchant
 from merchants.models.outlet import Outlet, Till
+from merchants.models.payout import Dispute, PayoutAccount, PayoutLine, PayoutRun
 from merchants.models.staff import Staff
 from merchants.models.token import SpentToken
 from merchants.models.topup import TopUp
 
-__all__ = ["Agreement", "ApiKey", "Merchant", "Outlet", "SpentToken", "Staff", "Till", "TopUp"]
+__all__ = [
+    "Agreement",
+    "ApiKey",
+    "Dispute",
+    "Merchant",
+    "Outlet",
+    "PayoutAccount",
+    "PayoutLine",
+    "PayoutRun",
+    "SpentToken",
+    "Staff",
+    "Till",
+    "TopUp",
+]

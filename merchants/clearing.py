@@ -1,0 +1,125 @@
+"""A clearing day for everybody (rows 33 and 36), and merchants that leave: their float goes back to them.
+
+The book nets and states (`points.clearing`); this says whom it may pay, and when a leaving merchant has nothing open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from alliance import approvals, events
+from alliance.actors import Actor
+from alliance.models import Approval, User
+from alliance.refusals import declare
+from merchants import onboarding, payaccounts
+from merchants.models import Dispute, Merchant
+from points import accounts, clearing, promises
+from points.models import Account, Payout, Standing
+from points.refusals import CLEARING_AMOUNT_INVALID
+
+NOT_PAUSED = declare(
+    "leaving_not_paused", 409, _("A merchant that leaves sells no longer. Pause it first, then let it leave.")
+)
+REFUNDS_OPEN = declare(
+    "leaving_refunds_open",
+    409,
+    _("Refund windows or disputes of this merchant are still open. Its float is paid back when they are over."),
+)
+
+
+def run(on: date, *, actor: Actor, at: datetime, now: datetime | None = None) -> Iterator[clearing.Run]:
+    """Clear a day for all merchants and centres; who has no usable account on file keeps the money in the book.
+
+    Refuses: clearing_day_open, clearing_day_passed.
+    """
+    return clearing.run(
+        on,
+        actor=actor,
+        minimum_fen=settings.CLEARING_MINIMUM_FEN,
+        unpaid=lambda chunk: payaccounts.unpaid(chunk, at),
+        now=now,
+    )
+
+
+@transaction.atomic
+def set_standing(*, merchant: Merchant, fen: int, actor: Actor, at: datetime) -> None:
+    """Fill the merchant's float up to an amount at each clearing. Refuses: clearing_amount_invalid."""
+    kept = clearing.standing_of(merchant.book.float_id)
+    clearing.set_standing(float_id=merchant.book.float_id, fen=fen, is_leaving=kept.is_leaving)
+    events.record("standing.set", merchant, actor, at, {"standing_fen": fen}, unit_id=merchant.centre_id)
+
+
+# --- leaving ------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def ask_leave(*, merchant: Merchant, user: User, at: datetime) -> Approval:
+    """Ask a second person to let a merchant leave. Refuses: leaving_not_paused, approval_already_asked."""
+    if merchant.state != Merchant.State.PAUSED:
+        raise NOT_PAUSED()
+    return approvals.ask(
+        kind="merchants.leaving",
+        subject=events.subject_of(merchant),
+        facts={"merchant": merchant.pk, "name": str(merchant)},
+        unit=merchant.centre,
+        user=user,
+        at=at,
+    )
+
+
+def describe(approval: Approval) -> str:
+    # Translators: %(name)s 退出联盟：退款期满后付清余额
+    return _t("%(name)s leaves; what is left is paid when the refund windows are over") % approval.facts
+
+
+# Translators: 商户退出
+@approvals.kind("merchants.leaving", permission="leaving.approve", title=_("Merchant leaves"), describe=describe)
+def leaving(approval: Approval, actor: Actor, at: datetime) -> None:
+    """From now on the merchant's clearings have no smallest payout and no standing top-up."""
+    merchant = Merchant.objects.get(pk=approval.facts["merchant"])
+    clearing.set_standing(float_id=merchant.book.float_id, fen=0, is_leaving=True)
+    events.record("merchant.leaving", merchant, actor, at, {}, unit_id=merchant.centre_id)
+
+
+@transaction.atomic
+def settle(*, merchant: Merchant, actor: Actor, at: datetime, now: datetime | None = None) -> int:
+    """Pay what a leaving merchant owes from its float, and move what is left to its proceeds; the next run pays it.
+
+    Returns what moved; again it moves what came since. Refuses: leaving_refunds_open, clearing_amount_invalid.
+    """
+    if windows_open(merchant):
+        raise REFUNDS_OPEN()
+    float_id = merchant.book.float_id
+    if not Standing.objects.filter(pk=float_id, is_leaving=True).exists():
+        raise CLEARING_AMOUNT_INVALID()
+    promises.pay(float_id, now=now)
+    return clearing.empty_float(float_id=float_id, actor=actor, at=at, now=now)
+
+
+def windows_open(merchant: Merchant) -> bool:
+    """Return whether rests or fees are still held back for refunds, or a dispute is open."""
+    if Dispute.objects.open().filter(merchant=merchant).exists():
+        return True
+    held = Account.objects.filter(float_id=merchant.float_id, kind__in=[Account.Kind.REST, Account.Kind.FEE_REST])
+    return accounts.holds_money(list(held.values_list("pk", flat=True)))
+
+
+def sweep(*, actor: Actor, at: datetime, now: datetime | None = None) -> tuple[int, int]:
+    """Settle every leaving merchant whose windows are over, and let those go that were paid; return both numbers."""
+    settled = gone = 0
+    floats = Standing.objects.filter(is_leaving=True).values("float_id")
+    for merchant in Merchant.objects.filter(state=Merchant.State.PAUSED, float_id__in=floats).order_by("pk"):
+        if windows_open(merchant):
+            continue
+        settled += settle(merchant=merchant, actor=actor, at=at, now=now) > 0
+        waiting = Payout.objects.open().filter(source_id=merchant.proceeds_id).exists()
+        if not waiting and not accounts.holds_money(merchant.book):
+            onboarding.leave(merchant=merchant, actor=actor, at=at)
+            gone += 1
+    return settled, gone

@@ -1,0 +1,134 @@
+"""Disputes about a statement: the amount lies apart in the book until two people have decided where it goes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from alliance import approvals, events, flows
+from alliance.actors import Actor
+from alliance.calc.money import yuan
+from alliance.models import Approval, User
+from alliance.refusals import declare
+from merchants.models import Dispute, Merchant
+from points import adjusting, clearing
+from points.bills import Caller
+from points.models import Statement
+
+DISPUTE_INVALID = declare(
+    "dispute_invalid",
+    422,
+    _("A dispute names a statement of this merchant, an amount above zero, and says why. Check what was typed."),
+)
+LIFE = flows.Flow("dispute", {("open", "return"): "returned", ("open", "award"): "awarded"})
+
+
+@transaction.atomic
+def open(  # noqa: A001 - disputes are opened
+    *,
+    merchant: Merchant,
+    statement: Statement,
+    amount_fen: int,
+    reason: str,
+    actor: Actor,
+    at: datetime,
+    journal_id: int | None = None,
+) -> Dispute:
+    """Contest an amount of a statement. A payout that no bank has yet is stopped; what is there is set apart, the rest
+    by the next clearing.
+
+    Refuses: dispute_invalid.
+    """
+    if statement.account_id != merchant.proceeds_id or amount_fen <= 0 or not reason.strip():
+        raise DISPUTE_INVALID()
+    retention, stopped = clearing.retain(account_id=statement.account_id, amount_fen=amount_fen, actor=actor, at=at)
+    dispute = Dispute.objects.create(
+        merchant=merchant,
+        statement=statement,
+        retention=retention,
+        journal_id=journal_id,
+        amount_fen=amount_fen,
+        reason=reason.strip()[:200],
+        state_since=at,
+        opened_at=at,
+        opened_by=str(actor),
+    )
+    facts = {"amount_fen": amount_fen, "held_fen": retention.held_fen, "stopped": stopped}
+    events.record("dispute.opened", dispute, actor, at, facts, unit_id=merchant.centre_id)
+    return dispute
+
+
+@transaction.atomic
+def ask(
+    *, dispute: Dispute, user: User, at: datetime, to_wallet: int | None = None, to_merchant: Merchant | None = None
+) -> Approval:
+    """Ask a second person to decide: back to the merchant, or to the other side, a wallet or another merchant.
+
+    Refuses: dispute_invalid, move_not_allowed, approval_already_asked.
+    """
+    if (to_wallet is not None and to_merchant is not None) or to_merchant == dispute.merchant:
+        raise DISPUTE_INVALID()
+    if dispute.state != Dispute.State.OPEN:
+        raise flows.MOVE_NOT_ALLOWED(state=dispute.state, verb="award" if to_wallet or to_merchant else "return")
+    facts = {
+        "dispute": dispute.pk,
+        "name": str(dispute.merchant),
+        "amount_fen": dispute.amount_fen,
+        "to_wallet": to_wallet,
+        "to_merchant": to_merchant.pk if to_merchant else None,
+        "to_name": str(to_merchant) if to_merchant else "",
+    }
+    approval = approvals.ask(
+        kind="merchants.dispute",
+        subject=events.subject_of(dispute),
+        facts=facts,
+        unit=dispute.merchant.centre,
+        user=user,
+        at=at,
+    )
+    Dispute.objects.filter(pk=dispute.pk).update(approval=approval)
+    return approval
+
+
+def describe(approval: Approval) -> str:
+    facts = {**approval.facts, "amount": yuan(approval.facts["amount_fen"])}
+    if facts["to_wallet"]:
+        # Translators: %(name)s 的争议金额 ¥%(amount)s 判给会员钱包 W%(to_wallet)s
+        return _t("¥%(amount)s contested at %(name)s goes to wallet W%(to_wallet)s") % facts
+    if facts["to_merchant"]:
+        return _t("¥%(amount)s contested at %(name)s goes to %(to_name)s") % facts
+    return _t("¥%(amount)s contested at %(name)s goes back to it") % facts
+
+
+# Translators: 争议裁定
+@approvals.kind("merchants.dispute", permission="dispute.decide", title=_("Dispute"), describe=describe)
+def decided(approval: Approval, actor: Actor, at: datetime) -> Dispute:
+    """Do what was decided with what lies apart. Refuses: retention_decided, move_not_allowed."""
+    facts = approval.facts
+    dispute = Dispute.objects.select_for_update(of=("self",)).select_related("merchant").get(pk=facts["dispute"])
+    book = dispute.merchant.book
+    goal = book.proceeds_id
+    if facts["to_wallet"]:
+        # By the merchant's float, which is then the funder of these points.
+        goal = book.float_id
+    elif facts["to_merchant"]:
+        goal = Merchant.objects.get(pk=facts["to_merchant"]).book.proceeds_id
+    fen = clearing.release(retention_id=dispute.retention_id, to_id=goal, actor=actor, at=at)
+    if facts["to_wallet"] and fen:
+        outcome = adjusting.adjust(
+            wallet_id=facts["to_wallet"],
+            funder_id=book.float_id,
+            points=fen,
+            caller=Caller("staff", 0),
+            key=f"dispute:{dispute.pk}",
+            actor=actor,
+            at=at,
+        )
+        if not outcome.is_booked:
+            raise outcome.refusal()
+    verb = "award" if facts["to_wallet"] or facts["to_merchant"] else "return"
+    flows.move(LIFE, dispute, verb, actor=actor, at=at, amount_fen=fen)
+    return dispute
