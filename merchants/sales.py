@@ -11,7 +11,7 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -36,7 +36,7 @@ from points.models import Sale, Terms
 from points.refusals import SALE_UNKNOWN
 
 TIME_OUT_OF_RANGE = declare(
-    "time_out_of_range", 422, _("A sale can be sent up to 72 hours after it happened, and not before. Check the clock.")
+    "time_out_of_range", 422, _("A sale can be sent up to 30 days after it happened, and not before. Check the clock.")
 )
 BATCH_SIZE = declare("batch_size", 422, _("A batch holds 1 to %(limit)s sales. Send the rest in another one."))
 SPEND_IN_BATCH = declare(
@@ -49,7 +49,9 @@ REFERENCE_INVALID = declare(
 )
 KEY_TWICE = declare("key_twice_in_batch", 422, _("This key stands twice in the batch. Give each sale its own."))
 
+# So long the till's own time is believed; what arrives later is booked under the terms of its arrival.
 LATE = timedelta(hours=72)
+LATEST = timedelta(days=30)
 # The book takes five minutes; one less here, so that a second between two clocks is a refusal and no failure.
 EARLY = timedelta(minutes=4)
 VOID_WITHIN = timedelta(minutes=10)
@@ -76,6 +78,8 @@ class Request:
     eligible_fen: int | None = None
     reference: str = ""
     occurred_at: datetime | None = None
+    # When the device had last sent everything off. It says nothing of the bill: no part of what makes two the same.
+    synced_at: datetime | None = None
     # What was bought, with prices that add up to the bill; rules read it. Empty: the bill is one line of no category.
     lines: tuple[Line, ...] = ()
 
@@ -106,8 +110,18 @@ class Request:
                 raise AMOUNT_INVALID(given=str(amount))
         if any(map(_is_unprinted, self.reference)):
             raise REFERENCE_INVALID()
-        if self.occurred_at and not at - LATE <= self.occurred_at <= at + EARLY:
+        if self.occurred_at and not at - LATEST <= self.occurred_at <= at + EARLY:
             raise TIME_OUT_OF_RANGE()
+
+    def sold_at(self, at: datetime) -> datetime:
+        """Return whose terms and rules count: the till's time, while it can be believed, else the arrival's (row 41).
+
+        It can be for 72 hours, and not when the device had sent everything off since.
+        """
+        if self.occurred_at is None or self.occurred_at < at - LATE:
+            return at
+        is_before_sync = self.synced_at is not None and self.occurred_at <= self.synced_at <= at + EARLY
+        return at if is_before_sync else self.occurred_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +255,7 @@ def record(
         if refused:
             raise refused
     except Refused as refusal:
-        # A first try may have used up the code, the token, the five minutes or the 72 hours: look for its answer first.
+        # A first try may have used up the code, the token, the five minutes or the 30 days: look for its answer first.
         stored = None if refusal.code == "key_reused" else bills.answered(caller, key, body)
         if stored is None:
             raise
@@ -274,7 +288,7 @@ def _serve(
             return None, refusal, None
     if request.spend_points:
         tills.take(member)
-    event_at = request.occurred_at or at
+    event_at = request.sold_at(at)
     in_force = _terms(outlet, event_at)
     bill = _draft(outlet, in_force, member.wallet_id, request, event_at, key=key, body=body)
     (outcome,) = bills.post([bill], caller=caller, actor=actor)
@@ -362,7 +376,7 @@ def _drafts(
                 raise SPEND_IN_BATCH()
             if isinstance(found, Refused):
                 raise found
-            event_at = request.occurred_at or at
+            event_at = request.sold_at(at)
             # Agreements begin at midnight, so that one look serves a whole day.
             day = shanghai_day(event_at)
             if day not in in_force:
@@ -445,6 +459,8 @@ def _receipt(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | No
     if outcome.replayed or bill is None:
         bill = _rebuilt(outlet, number, booked_at)
     has_points = outcome.points > 0 or bool(outcome.bonuses)
+    # Whatever the till's time was: points mature and expire from the day on which the bill arrived.
+    bill = replace(bill, event_at=booked_at)
     return Receipt(
         sale_id=number,
         status=outcome.status,

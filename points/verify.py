@@ -130,12 +130,12 @@ _LAWS: dict[str, str] = {
         FROM points_transfer x JOIN points_sale s ON s.id = x.journal_id WHERE x.kind IN (1, 2)""",
     "the days of a bill follow from its terms": """
         SELECT count(*), count(*) FILTER (WHERE x.due_on <> x.booked_on + t.holdback_days
-            OR x.booked_on < least(d.event_on, (x.booked_at AT TIME ZONE 'Asia/Shanghai')::date)
+            OR x.booked_on < least(d.event_on, d.on_day)
             OR s.spent_points::bigint * 10000 > s.bill_fen::bigint * t.spend_share_bps
-            OR x.kind = 1 AND (x.matures_on NOT IN (d.event_on, d.event_on + t.matures_days)
-              OR x.expires_on <> (date_trunc('quarter', d.event_on + interval '24 months') + interval '3 months - 1 day')::date))
+            OR x.kind = 1 AND NOT EXISTS (SELECT FROM (VALUES (d.event_on), (d.on_day)) v(day) WHERE x.matures_on IN (least(d.event_on, v.day), v.day + t.matures_days)
+              AND x.expires_on = (date_trunc('quarter', v.day + interval '24 months') + interval '3 months - 1 day')::date))
         FROM points_transfer x JOIN points_sale s ON s.id = x.journal_id AND s.kind = 1 JOIN points_terms t ON t.id = s.terms_id
-        CROSS JOIN LATERAL (SELECT (x.event_at AT TIME ZONE 'Asia/Shanghai')::date AS event_on) d WHERE x.kind IN (1, 2)""",
+        CROSS JOIN LATERAL (SELECT (x.event_at AT TIME ZONE 'Asia/Shanghai')::date AS event_on, (x.booked_at AT TIME ZONE 'Asia/Shanghai')::date AS on_day) d WHERE x.kind IN (1, 2)""",
     "every row lies in the bucket of its wallet": """
         SELECT sum(n), sum(bad) FROM (
           SELECT count(*) AS n, count(*) FILTER (WHERE CASE WHEN wallet_id = 0 THEN bucket <> -1 OR seq <> id ELSE bucket <> wallet_id % 64 END) AS bad FROM points_transfer

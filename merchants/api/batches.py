@@ -32,7 +32,8 @@ class Documented(fields.Body):
         eligible_fen = fields.Whole(required=False, allow_null=True)
         lines = fields.lines()
         reference = fields.reference()
-        occurred_at = fields.When(required=False)
+        occurred_at = fields.When(required=False, help_text="Up to 30 days ago; believed for 72 hours.")
+        synced_at = fields.When(required=False, help_text="When this device had last sent everything off.")
         spend_points = fields.Whole(required=False, max_value=0, help_text="Not in batches: left out or 0.")
 
     outlet = fields.outlet()

@@ -42,7 +42,7 @@ class SaleView(MerchantView):
         lines = fields.lines()
         pin = fields.pin()
         reference = fields.reference()
-        occurred_at = fields.When(required=False, help_text="When it happened, if sent later; up to 72 hours ago.")
+        occurred_at = fields.When(required=False, help_text="When it happened, if sent later; up to 30 days ago.")
 
     @extend_schema(operation_id="recordSale", tags=["sales"], request=Input, parameters=[REQUEST_KEY], responses=BOOKED)
     def post(self, request: Request) -> Response:

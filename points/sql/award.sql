@@ -121,7 +121,7 @@ DECLARE
   mature CONSTANT date := '2000-01-01';
   w record; v record; s record; t record; g record; o record;
   b64 smallint := (p_wallet % 64)::smallint; ev_day date := (p_event AT TIME ZONE 'Asia/Shanghai')::date;
-  ids bigint[]; is_mature boolean; promised date; expires date; at timestamptz; sq bigint; bal bigint; pend bigint; tid bigint; has_legs boolean;
+  ids bigint[]; is_mature boolean; promised date; expires date; b_day date; at timestamptz; sq bigint; bal bigint; pend bigint; tid bigint; has_legs boolean;
   own_bound bigint; outside bigint := 0; own_outside bigint := 0; given bigint := 0;
 BEGIN
   IF cardinality(p_versions) IS DISTINCT FROM cardinality(p_points) OR cardinality(p_versions) IS DISTINCT FROM cardinality(p_stamps)
@@ -149,10 +149,11 @@ BEGIN
   SELECT z.seq, z.last_at, z.balance, z.pending INTO v FROM points_wallet z WHERE z.id = p_wallet;
   SELECT z.matures_days, 10000 - z.member_bps - z.centre_bps - z.promo_bps AS kept INTO t FROM points_terms z WHERE z.id = s.terms_id;
   own_bound := points_credit_of(s.rebate_fen, t.kept);
-  promised := ev_day + t.matures_days;
+  b_day := (s.booked_at AT TIME ZONE 'Asia/Shanghai')::date;
+  promised := b_day + t.matures_days;
   -- With the points of the sale, if it has any: the same day.
-  is_mature := CASE WHEN o.points > 0 THEN v.pending = w.pending ELSE promised <= (s.booked_at AT TIME ZONE 'Asia/Shanghai')::date END;
-  expires := (date_trunc('quarter', ev_day + interval '24 months') + interval '3 months - 1 day')::date;
+  is_mature := CASE WHEN o.points > 0 THEN v.pending = w.pending ELSE promised <= b_day END;
+  expires := (date_trunc('quarter', b_day + interval '24 months') + interval '3 months - 1 day')::date;
   has_legs := v.seq > w.seq;
   sq := v.seq; bal := v.balance; pend := v.pending;
   at := CASE WHEN has_legs THEN v.last_at ELSE s.booked_at - interval '1 microsecond' END;
@@ -194,7 +195,7 @@ BEGIN
       INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
           debit_id, credit_id, points, matures_on, expires_on, balance_after)
         VALUES (b64, p_wallet, at, sq, tid, s.id, 8, p_event, greatest(s.booked_on, g.closed_on + 1), p_outlet, p_actor,
-          g.payer_id, p_wallet, g.points, CASE WHEN is_mature THEN ev_day ELSE promised END, expires, bal);
+          g.payer_id, p_wallet, g.points, CASE WHEN is_mature THEN least(ev_day, b_day) ELSE promised END, expires, bal);
     END IF;
     INSERT INTO points_award (sale_id, version_id, journal_id, rule_id, wallet_id, payer_id, transfer_id, on_day, points, stamps, is_outside, is_loss, is_saved, is_pending)
       VALUES (s.id, g.id, s.id, g.rule_id, p_wallet, g.payer_id, tid, ev_day, g.points, g.stamps, g.is_outside, g.is_loss, g.is_saved, NOT is_mature);

@@ -6,7 +6,7 @@
 -- commit only; if it turns out too small after all, the call fails with 40001 and is repeated with p_patient.
 -- A twin with the same key waits at the wallet (or, naming another wallet, at the key: 23505, repeated) and then reads the answer.
 --
--- A transfer's matures_on is the day of its pending lot, or the day of the event when the points were mature at once.
+-- A transfer's matures_on is the day of its pending lot, or a day not after the event and the booking when the points were mature at once.
 -- Status: 0 booked (with a figure: promised by a postpaid merchant, see promise.sql), 1 booked without points (float), 2 points short, 3 frozen,
 -- 4 unknown wallet, 5 key reused.
 CREATE TYPE points_line AS (
@@ -123,11 +123,12 @@ BEGIN
   ts := CASE WHEN p_now IS NULL THEN clock_timestamp() WHEN p_at_event THEN points_clock(p_event) ELSE points_clock(p_now) END;
   -- 4 the writing
   today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
-  day := greatest(least(ev_day, today), f_closed + 1);
-  promised := ev_day + t_matures;
+  -- Row 41: the terms are those of the till's time; close, maturity and expiry count from the day on which the bill arrives.
+  day := greatest(today, f_closed + 1);
+  promised := today + t_matures;
   is_mature := promised <= today;
   due := day + t_holdback;
-  expires := (date_trunc('quarter', ev_day + interval '24 months') + interval '3 months - 1 day')::date;
+  expires := (date_trunc('quarter', today + interval '24 months') + interval '3 months - 1 day')::date;
   legs := (p_spend > 0)::integer + (pts + rst > 0)::integer;
   at := greatest(ts, w_last + interval '1 microsecond');
   earn_at := CASE legs WHEN 2 THEN at + interval '1 microsecond' ELSE at END;
@@ -169,7 +170,7 @@ BEGIN
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
         debit_id, credit_id, points, rest_id, rest, matures_on, expires_on, due_on, balance_after)
       VALUES (b64, p_wallet, earn_at, w_seq + legs, CASE legs WHEN 1 THEN jid ELSE nextval('points_transfer_id') END, jid, 1, p_event, day, p_outlet, p_actor,
-          t_float, p_wallet, pts, CASE WHEN rst > 0 THEN p_rest END, rst, CASE WHEN is_mature THEN ev_day ELSE promised END, expires, due, bal);
+          t_float, p_wallet, pts, CASE WHEN rst > 0 THEN p_rest END, rst, CASE WHEN is_mature THEN least(ev_day, today) ELSE promised END, expires, due, bal);
   END IF;
   INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
       rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
@@ -245,8 +246,8 @@ BEGIN
       SELECT ROW(u.key, u.body, u.wallet, u.outlet, u.event_at, u.paid, u.eligible, u.spend, coalesce(u.reference, ''),
           u.terms, u.float_id, u.proceeds, u.fee_rest, u.rest_id, u.rate, u.member, u.spend_fee_bps,
           u.rebate, u.rebate * u.member / 10000, u.spend::bigint * u.spend_fee_bps / 10000,
-          u.booked_on, CASE WHEN u.day + u.matures_days > (u.base AT TIME ZONE 'Asia/Shanghai')::date THEN u.day + u.matures_days ELSE u.day END, CASE WHEN u.day + u.matures_days > (u.base AT TIME ZONE 'Asia/Shanghai')::date THEN u.day + u.matures_days ELSE mature END,
-          (date_trunc('quarter', u.day + interval '24 months') + interval '3 months - 1 day')::date, u.booked_on + u.holdback_days, u.float_balance, u.base,
+          u.booked_on, CASE WHEN u.matures_days > 0 THEN u.today + u.matures_days ELSE least(u.day, u.today) END, CASE WHEN u.matures_days > 0 THEN u.today + u.matures_days ELSE mature END,
+          (date_trunc('quarter', u.today + interval '24 months') + interval '3 months - 1 day')::date, u.booked_on + u.holdback_days, u.float_balance, u.base,
           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, u.o, u.kept, NULL)::points_line AS line,
         (CASE WHEN u.known THEN CASE WHEN u.same THEN 10 ELSE 5 END
               WHEN u.first_o < u.o THEN CASE WHEN u.first_body = u.body AND u.first_wallet = u.wallet THEN 11 ELSE 5 END
@@ -260,11 +261,11 @@ BEGIN
           first_value(q.o) OVER same_key AS first_o, first_value(q.body) OVER same_key AS first_body, first_value(q.wallet) OVER same_key AS first_wallet,
           t.id AS terms, t.float_id, t.proceeds_id AS proceeds, t.fee_rest_id AS fee_rest, t.rate_bps AS rate, t.member_bps AS member, t.spend_fee_bps,
           10000 - t.member_bps - t.centre_bps - t.promo_bps AS kept, t.spend_share_bps, t.matures_days, t.holdback_days, t.valid_from, t.valid_to, f.balance AS float_balance,
-          (q.eligible::bigint * t.rate_bps + 5000) / 10000 AS rebate, d.day, d.base,
-          greatest(least(d.day, (d.base AT TIME ZONE 'Asia/Shanghai')::date), f.closed_on + 1) AS booked_on
+          (q.eligible::bigint * t.rate_bps + 5000) / 10000 AS rebate, d.day, d.base, e.today, greatest(e.today, f.closed_on + 1) AS booked_on
         FROM unnest(p_key, p_body, p_wallet, p_outlet, p_rest, p_event, p_paid, p_eligible, p_spend, p_reference) WITH ORDINALITY
             AS q(key, body, wallet, outlet, rest_id, event_at, paid, eligible, spend, reference, o)
         CROSS JOIN LATERAL (SELECT (q.event_at AT TIME ZONE 'Asia/Shanghai')::date AS day, CASE WHEN p_at_event THEN q.event_at ELSE ts END AS base) d
+        CROSS JOIN LATERAL (SELECT (d.base AT TIME ZONE 'Asia/Shanghai')::date AS today) e
         LEFT JOIN unnest(w_ids, w_frozen) AS v(id, frozen) ON v.id = q.wallet
         LEFT JOIN LATERAL (SELECT y.key, y.body, y.wallet_id FROM points_key y
           WHERE y.caller_kind = p_caller_kind AND y.caller_id = p_caller_id AND y.key = q.key LIMIT 1) z ON true

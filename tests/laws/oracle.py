@@ -193,7 +193,7 @@ class Oracle:
             there = wallet.available
             return self._keep(bill, Answer("points_short", balance=wallet.balance, available=there, figure=there))
         terms, today, first_at = bill.terms, day_of(at), wallet.next_at(at)
-        booked_on = min(day_of(bill.event_at), today)
+        booked_on = today
         if terms.float_id in self.closed:
             booked_on = max(booked_on, self.closed[terms.float_id] + timedelta(days=1))
         due = booked_on + timedelta(days=terms.holdback_days)
@@ -209,8 +209,8 @@ class Oracle:
         rebate = (bill.eligible * terms.rate * 2 + 10_000) // 20_000
         points = rebate * terms.member // 10_000
         rest = rebate - points
-        expires = end_of_quarter_in_two_years(day_of(bill.event_at))
-        promised = day_of(bill.event_at) + timedelta(days=terms.matures_days)
+        expires = end_of_quarter_in_two_years(today)
+        promised = today + timedelta(days=terms.matures_days)
         matures = promised if promised > today else None
         status, figure = "booked", None
         if rebate > self.accounts[terms.float_id]:

@@ -149,7 +149,7 @@ def lived(shop: Shop) -> dict[str, int]:
         at=NOON,
         now=NOON,
     )
-    promised(wallet)
+    promised()
     cleared(shop, wallet)
     sealing.seal(now=NOON)
     held = [shop.hold(wallet, 40).sale_id or 0 for _ in range(4)]
@@ -162,13 +162,13 @@ def lived(shop: Shop) -> dict[str, int]:
     return {"wallet": wallet.pk, "sale": sale.sale_id or 0, "float": shop.merchant.float_id}
 
 
-def promised(wallet: Wallet) -> None:
+def promised() -> None:
     """Let a postpaid shop promise three sales, draw a bill for two, and pay for one."""
     shop = open_shop(float_fen=0, matures_days=0)
-    old = NOON - timedelta(days=8)
+    wallet, old = shop.wallet(), NOON - timedelta(days=8)
     promises.set_line(float_id=shop.merchant.float_id, limit_fen=5_000, period=1, actor=TEST, at=old, now=old)
     for at in (old, old + timedelta(minutes=5), NOON):
-        assert shop.sell(wallet, 10_000, event_at=at, now=NOON).status == "promised"
+        assert shop.sell(wallet, 10_000, event_at=at, now=at).status == "promised"
     promises.draw(NOON.date(), NOON)
     shop.top_up(800)
     assert promises.pay(shop.merchant.float_id, NOON).issued == 1

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from alliance.actors import Actor
+from alliance.calc.worktime import shanghai_day
 from alliance.refusals import Refused
 from merchants import onboarding, sales
 from merchants.models import SpentToken
@@ -136,7 +137,7 @@ def test_an_empty_float_makes_a_sale_without_points(town: Town) -> None:
         ("pin_needed", 100_000, 20_001, {}),
         ("reference_invalid", 10_000, 0, {"reference": "A\x1b[0m"}),
         ("reference_invalid", 10_000, 0, {"reference": "A\nB"}),
-        ("time_out_of_range", 10_000, 0, {"occurred_at": timezone.now() - timedelta(hours=73)}),
+        ("time_out_of_range", 10_000, 0, {"occurred_at": timezone.now() - timedelta(days=31)}),
         ("time_out_of_range", 10_000, 0, {"occurred_at": timezone.now() + timedelta(hours=1)}),
     ],
 )
@@ -149,16 +150,35 @@ def test_a_refusal_writes_nothing(town: Town, code: str, bill: int, spend: int, 
     assert counts() == before
 
 
-def test_a_late_sale_repeated_after_the_72_hours_gets_its_answer(town: Town) -> None:
+def test_a_late_sale_repeated_after_the_30_days_gets_its_answer(town: Town) -> None:
     assert town.zhou
     now = timezone.now()
-    member, sold_at = ZHOU_PHONE, now - timedelta(hours=71)
+    member, sold_at = ZHOU_PHONE, now - timedelta(days=30) + timedelta(hours=1)
     first = record(town.hotpot, member, 10_000, occurred_at=sold_at, at=now)
     again = record(town.hotpot, member, 10_000, occurred_at=sold_at, at=now + timedelta(hours=2))
     assert (again.sale_id, again.is_replay) == (first.sale_id, True)
     with pytest.raises(Refused) as refused:
         record(town.hotpot, member, 10_000, occurred_at=sold_at, at=now + timedelta(hours=2), key="k-2")
     assert refused.value.code == "time_out_of_range"
+
+
+@pytest.mark.parametrize(
+    ("hours", "synced", "is_believed"), [(71, None, True), (73, None, False), (30, 31, True), (30, 29, False)]
+)
+def test_row_41_a_late_sale_has_the_terms_of_the_tills_time_while_it_can_be_believed(
+    town: Town, hours: int, synced: int | None, is_believed: bool
+) -> None:
+    assert town.zhou
+    now = timezone.now()
+    then, sync = now - timedelta(hours=hours), now - timedelta(hours=synced) if synced else None
+    receipt = record(town.hotpot, ZHOU_PHONE, 10_000, occurred_at=then, synced_at=sync, at=now)
+    sale = Sale.objects.get(pk=receipt.sale_id)
+    assert (sale.event_at == then) == is_believed
+    today = shanghai_day(sale.booked_at)
+    assert sale.booked_on == today
+    earned = Transfer.objects.get(journal_id=sale.pk)
+    assert (receipt.matures_on, receipt.expires_on) == (earned.matures_on, earned.expires_on)
+    assert earned.matures_on == today + timedelta(days=7)
 
 
 def test_one_number_written_in_two_ways_is_one_request(town: Town) -> None:
