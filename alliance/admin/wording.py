@@ -29,6 +29,8 @@ VERBS: dict[str, Promise] = {
     "backtest.cancel": gettext_lazy("back-test stopped"),
     "backtest.fail": gettext_lazy("back-test broke off"),
     "backtest.finish": gettext_lazy("back-test finished"),
+    # Translators: 逾期未付，承诺取消
+    "bill.dropped": gettext_lazy("bill not paid, promises given up"),
     "calendar.day_declared": gettext_lazy("exceptional day declared"),
     "consent.given": gettext_lazy("agreed to a text"),
     "consent.withdrawn": gettext_lazy("took an agreement back"),
@@ -36,6 +38,8 @@ VERBS: dict[str, Promise] = {
     "console.second_factor_reset": gettext_lazy("authenticator app unbound"),
     "console.signed_in": gettext_lazy("signed in to the console"),
     "feed.abandoned": gettext_lazy("till feed abandoned"),
+    # Translators: 设定赊账额度
+    "credit_line.set": gettext_lazy("credit line set"),
     "feed.begun": gettext_lazy("till feed begun"),
     "feed.finished": gettext_lazy("till feed finished"),
     # Translators: 预占积分
