@@ -231,6 +231,7 @@ HOLD_MINUTES = env.number("HOLD_MINUTES", 30)
 if not 1 <= HOLD_MINUTES <= 7 * 24 * 60:
     raise env.BadSetting(f"HOLD_MINUTES={HOLD_MINUTES} is not between 1 and 10080 (see docs/settings.md)")
 # One-time codes that one network address may ask for in an hour; a shop or a school shares one address.
+REFUND_DAYS = env.number("REFUND_DAYS", 60)
 LOGIN_CODES_PER_IP_HOUR = env.number("LOGIN_CODES_PER_IP_HOUR", 1000 if LIANHUI_DEMO else 60)
 
 # Of sums smaller than this members are told once, 30 days ahead, and not also 60 and 7 days ahead.

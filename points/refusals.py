@@ -121,3 +121,19 @@ def refusal_of(status: int, figure: int | None) -> Refused:
     """Return the exception for a status of the posting functions (docs/ledger.md lists them)."""
     facts = {_FACT[status]: figure or 0} if status in _FACT else {}
     return _BY_STATUS[status](**facts)
+
+
+REFUND_TOO_MUCH = declare(
+    "refund_too_much", 422, _("Only %(left_fen)s fen of this bill are left to be refunded. Lower the amount.")
+)
+REFUND_TOO_LATE = declare(
+    "refund_too_late", 409, _("A purchase can be refunded for %(days)s days with its points. Ask the service centre.")
+)
+SALE_REFUNDED = declare(
+    "sale_refunded", 409, _("Part of this sale was refunded already, so it cannot be voided. Refund what is left.")
+)
+VOID_PAID_OUT = declare(
+    "void_paid_out", 409, _("What this sale was paid with in points has been cleared already. Make it a refund.")
+)
+_BY_STATUS |= {14: REFUND_TOO_MUCH, 15: REFUND_TOO_LATE, 31: SALE_REFUNDED, 32: VOID_PAID_OUT}
+_FACT |= {14: "left_fen", 15: "days"}

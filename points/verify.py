@@ -80,14 +80,17 @@ _LAWS: dict[str, str] = {
             SELECT FROM points_transfer t WHERE t.kind = 4 AND t.id = y.sale_id)
             AND NOT EXISTS (SELECT FROM points_hold h WHERE h.id = y.sale_id)) k ON k.sale_id = s.id""",
     "every sale has its transfers, every transfer of a till its sale": """
-        SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR (s.reason <> 2)::integer * s.points <> coalesce(j.points, 0) OR (s.reason <> 2)::integer * s.rest <> coalesce(j.rest, 0)
-            OR s.spent_points <> coalesce(j.spent, 0) OR s.spend_fee <> coalesce(j.fee, 0) OR s.booked_at <> coalesce(j.booked_at, s.booked_at)
+        SELECT count(*), count(*) FILTER (WHERE s.id IS NULL
+            OR (s.reason <> 2)::integer * (s.points + coalesce(r.short, 0)) <> coalesce(j.points, 0) OR (s.reason <> 2)::integer * (s.rest + coalesce(r.rest_due, 0)) <> coalesce(j.rest, 0)
+            OR s.spent_points <> coalesce(j.spent, 0) - coalesce(r.promised, 0) OR s.spend_fee <> coalesce(j.fee, 0) - coalesce(r.fee_lacking, 0)
+            OR s.booked_at <> coalesce(j.booked_at, s.booked_at)
             OR s.outlet_id <> coalesce(j.outlet_id, s.outlet_id) OR s.wallet_id <> coalesce(j.wallet_id, s.wallet_id)) FROM points_sale s
         FULL JOIN (
           SELECT journal_id, sum(points) FILTER (WHERE kind = 1) AS points, sum(rest) FILTER (WHERE kind = 1) AS rest,
-            sum(points + rest) FILTER (WHERE kind = 2) AS spent, sum(rest) FILTER (WHERE kind = 2) AS fee,
+            sum(points + rest) FILTER (WHERE kind IN (2, 10)) AS spent, sum(rest) FILTER (WHERE kind = 2) AS fee,
             min(booked_at) AS booked_at, min(outlet_id) AS outlet_id, min(wallet_id) AS wallet_id
-          FROM points_transfer WHERE kind IN (1, 2) GROUP BY 1) j ON j.journal_id = s.id""",
+          FROM points_transfer WHERE kind IN (1, 2, 10) GROUP BY 1) j ON j.journal_id = s.id
+        LEFT JOIN points_refund r ON r.refund_id = s.id""",
     "a sale was reckoned by its terms": """
         SELECT count(*), count(*) FILTER (WHERE t.id IS NULL OR s.rate_bps <> t.rate_bps OR s.member_bps <> t.member_bps
             OR s.spend_fee_bps <> t.spend_fee_bps OR s.float_id <> t.float_id) FROM points_sale s LEFT JOIN points_terms t ON t.id = s.terms_id""",
@@ -97,7 +100,8 @@ _LAWS: dict[str, str] = {
     "a bill moved the accounts of its terms": """
         SELECT count(*), count(*) FILTER (WHERE t.id IS NULL OR CASE x.kind
             WHEN 1 THEN x.debit_id <> t.float_id OR x.credit_id <> x.wallet_id OR x.rest_id IS NOT NULL AND (a.kind = 5 AND a.terms_id = t.id) IS NOT TRUE
-            ELSE x.debit_id <> x.wallet_id OR x.credit_id <> t.proceeds_id OR x.rest_id <> t.fee_rest_id END)
+            ELSE x.debit_id <> x.wallet_id OR x.credit_id <> t.proceeds_id AND NOT (s.kind = 3 AND x.credit_id = t.float_id)
+              OR x.rest_id <> t.fee_rest_id AND NOT (s.kind = 3 AND x.rest_id = 3) END)
         FROM points_transfer x LEFT JOIN points_sale s ON s.id = x.journal_id LEFT JOIN points_terms t ON t.id = s.terms_id
         LEFT JOIN points_account a ON a.id = x.rest_id WHERE x.kind IN (1, 2)""",
     "terms name the accounts of their own merchant": """
@@ -113,10 +117,11 @@ _LAWS: dict[str, str] = {
     "one key per sale, with the figures of the sale": """
         SELECT count(*), count(*) FILTER (WHERE k.n <> 1 OR k.points <> s.points OR k.spent <> s.spent_points OR k.rest <> s.rest
             OR k.wallet_id <> s.wallet_id OR k.booked_at <> s.booked_at OR k.status <> (s.kind = 1 AND s.reason = 1)::integer
-            OR k.figure IS DISTINCT FROM CASE WHEN s.kind = 1 AND s.reason IN (1, 2) THEN s.rebate_fen END OR k.balance_after <> j.balance_after)
+            OR k.figure IS DISTINCT FROM CASE WHEN s.kind = 1 AND s.reason IN (1, 2) THEN s.rebate_fen WHEN s.kind = 3 THEN r.keep_back_fen END OR k.balance_after <> j.balance_after)
         FROM points_sale s JOIN (SELECT *, count(*) OVER (PARTITION BY sale_id) AS n FROM points_key WHERE sale_id IS NOT NULL) k ON k.sale_id = s.id
-        LEFT JOIN (SELECT DISTINCT ON (journal_id) journal_id, balance_after FROM points_transfer WHERE kind IN (1, 2) ORDER BY journal_id, seq DESC) j
-          ON j.journal_id = s.id""",
+        LEFT JOIN (SELECT DISTINCT ON (journal_id) journal_id, balance_after FROM points_transfer WHERE wallet_id > 0 ORDER BY journal_id, seq DESC) j
+          ON j.journal_id = s.id
+        LEFT JOIN points_refund r ON r.refund_id = s.id""",
     "the key of an adjustment has its figures": f"""
         SELECT count(*), count(*) FILTER (WHERE k.points <> {_SIGNED} OR k.wallet_id <> t.wallet_id OR k.booked_at <> t.booked_at
             OR k.status <> 0 OR k.balance_after <> t.balance_after OR k.figure IS NOT NULL OR k.spent <> 0 OR k.rest <> 0)
@@ -126,7 +131,7 @@ _LAWS: dict[str, str] = {
         FROM points_key WHERE status >= 2""",
     "the transfers of a bill have its time, day and actor": """
         SELECT count(*), count(*) FILTER (WHERE x.event_at <> s.event_at OR x.booked_on <> s.booked_on OR x.actor <> s.actor OR x.outlet_id <> s.outlet_id
-            OR x.reverses_id IS NULL AND s.kind = 2 OR x.booked_at NOT BETWEEN s.booked_at AND s.booked_at + interval '1 millisecond')
+            OR (x.reverses_id IS NULL) <> (s.kind = 1) OR x.booked_at NOT BETWEEN s.booked_at AND s.booked_at + interval '1 millisecond')
         FROM points_transfer x JOIN points_sale s ON s.id = x.journal_id WHERE x.kind IN (1, 2)""",
     "the days of a bill follow from its terms": """
         SELECT count(*), count(*) FILTER (WHERE x.due_on <> x.booked_on + t.holdback_days
@@ -203,33 +208,135 @@ _LAWS: dict[str, str] = {
           USING (wallet_id, funder_id, expires_on)""",
     "a void is its sale with all amounts negated, once": """
         SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR r.sale_id IS NULL OR v.n <> 1 OR v.bill_fen <> -s.bill_fen OR v.points <> -s.points
-            OR v.rest <> -s.rest OR v.spent_points <> -s.spent_points OR r.amount <> s.points + s.rest + s.spent_points OR r.reversed <> s.points + s.rest + s.spent_points OR r.reversed > r.amount)
+            OR v.rest <> -s.rest OR v.spent_points <> -s.spent_points OR r.amount <> s.points + s.rest + s.spent_points OR r.reversed <> r.amount
+            OR greatest(r.kept_bill, r.kept_spent, r.kept_eligible) > 0 OR EXISTS (SELECT FROM points_refund f WHERE f.sale_id = s.id))
         FROM (SELECT reverses_id, count(*) AS n, sum(bill_fen) AS bill_fen, sum(points) AS points, sum(rest) AS rest, sum(spent_points) AS spent_points
           FROM points_sale WHERE kind = 2 GROUP BY 1) v
-        LEFT JOIN points_sale s ON s.id = v.reverses_id AND s.kind = 1 FULL JOIN points_reversal r ON r.sale_id = v.reverses_id""",
-    "a red-letter row is its original negated, on the same accounts": """
-        SELECT count(*), count(*) FILTER (WHERE o.id IS NULL OR t.points <> -o.points OR t.rest <> -o.rest OR t.debit_id <> o.debit_id
-            OR t.credit_id <> o.credit_id OR t.rest_id IS DISTINCT FROM o.rest_id OR t.due_on IS DISTINCT FROM o.due_on OR t.n > 1)
-        FROM (SELECT *, count(*) OVER (PARTITION BY reverses_id) AS n FROM points_transfer WHERE reverses_id IS NOT NULL) t
-        LEFT JOIN points_transfer o ON o.id = t.reverses_id AND o.wallet_id = t.wallet_id""",
+        LEFT JOIN points_sale s ON s.id = v.reverses_id AND s.kind = 1 FULL JOIN (SELECT * FROM points_reversal WHERE refunds = 0) r ON r.sale_id = v.reverses_id""",
+    "what stays of a sale is the sale less its refunds": """
+        SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR r.sale_id IS NULL OR r.amount <> s.points + s.rest + s.spent_points OR r.refunds <> v.n
+            OR r.reversed <> -v.undone OR r.kept_bill <> s.bill_fen + v.bill_fen OR r.kept_spent <> s.spent_points + v.spent_points
+            OR r.kept_eligible <> s.eligible_fen + v.eligible_fen)
+        FROM (SELECT reverses_id, count(*) AS n, sum(bill_fen) AS bill_fen, sum(eligible_fen) AS eligible_fen, sum(spent_points) AS spent_points,
+            sum(points + rest + spent_points) AS undone FROM points_sale WHERE kind = 3 GROUP BY 1) v
+        LEFT JOIN points_sale s ON s.id = v.reverses_id AND s.kind = 1 FULL JOIN (SELECT * FROM points_reversal WHERE refunds > 0) r ON r.sale_id = v.reverses_id""",
+    "what stays after each refund follows the terms of the sale": """
+        SELECT count(*), count(*) FILTER (WHERE kept.rebate <> c.rebate OR kept.fee <> kept.spent * s.spend_fee_bps / 10000
+            OR CASE WHEN s.reason = 1 THEN kept.points <> 0 OR kept.rest <> 0 ELSE kept.points <> c.points OR kept.rest <> c.rebate - c.points END
+            OR least(kept.bill - kept.spent, kept.spent, kept.eligible, kept.bill - kept.spent - kept.eligible) < 0
+            OR v.wallet_id <> s.wallet_id OR v.terms_id <> s.terms_id OR v.reason <> s.reason OR v.reference <> s.reference)
+        FROM (SELECT z.*, sum(bill_fen) OVER w AS bill, sum(spent_points) OVER w AS spent, sum(eligible_fen) OVER w AS eligible, sum(rebate_fen) OVER w AS rebate,
+            sum(points) OVER w AS all_points, sum(rest) OVER w AS all_rest, sum(spend_fee) OVER w AS fee
+          FROM points_sale z JOIN points_refund f ON f.refund_id = z.id WHERE z.kind = 3 WINDOW w AS (PARTITION BY z.reverses_id ORDER BY f.n)) v
+        JOIN points_sale s ON s.id = v.reverses_id
+        CROSS JOIN LATERAL (SELECT s.bill_fen + v.bill AS bill, s.spent_points + v.spent AS spent, s.eligible_fen + v.eligible AS eligible,
+          s.rebate_fen + v.rebate AS rebate, s.points + v.all_points AS points, s.rest + v.all_rest AS rest, s.spend_fee + v.fee AS fee) kept
+        CROSS JOIN LATERAL (SELECT (kept.eligible * s.rate_bps + 5000) / 10000 AS rebate) e
+        CROSS JOIN LATERAL (SELECT e.rebate, e.rebate * s.member_bps / 10000 AS points) c""",
+    "a refund accounts for all that came back and all that is missing": """
+        SELECT count(*), count(*) FILTER (WHERE s.id IS NULL OR r.refund_id IS NULL OR r.sale_id <> s.reverses_id OR r.wallet_id <> s.wallet_id OR r.float_id <> s.float_id
+            OR r.n <> s.n OR r.cash_fen <> -s.paid_fen OR r.taken + r.short + r.unpromised <> -s.points OR r.rest_back + r.rest_due + r.unpromised_rest <> -s.rest
+            OR s.reason <> 2 AND r.unpromised + r.unpromised_rest > 0
+            OR r.from_fee + r.from_proceeds + r.from_float + r.advanced + r.promised <> -s.spent_points OR r.from_fee + r.fee_lacking <> -s.spend_fee
+            OR r.keep_back_fen + r.claimed <> r.short + coalesce(a.short, 0) OR NOT r.is_cash_given AND r.claimed > 0 AND r.keep_back_fen < r.cash_fen
+            OR r.from_fee <> coalesce(-j.fee, 0) OR r.from_proceeds <> coalesce(-j.proceeds, 0) OR r.from_float <> coalesce(-j.float, 0)
+            OR r.advanced <> coalesce(-j.advanced, 0) OR r.taken <> coalesce(-j.taken, 0) OR coalesce(a.taken, 0) <> coalesce(-j.bonus, 0)
+            OR coalesce(a.charged, 0) <> coalesce(j.charged, 0) OR r.credit_charged <> coalesce(a.reward, 0)
+            OR r.advanced <> coalesce(c.advanced, 0) OR r.claimed <> coalesce(c.claimed, 0) OR r.fee_lacking <> coalesce(c.fee, 0) OR coalesce(a.owed, 0) <> coalesce(c.owed, 0)
+            OR r.promised <> coalesce(p.points, 0) OR r.rest_due <> coalesce(d.amount, 0) OR coalesce(a.due, 0) <> coalesce(d.to_payers, 0))
+        FROM points_refund r FULL JOIN (
+          SELECT z.*, row_number() OVER (PARTITION BY z.reverses_id ORDER BY z.booked_at, z.id) AS n FROM points_sale z WHERE z.kind = 3) s ON s.id = r.refund_id
+        LEFT JOIN (SELECT x.journal_id, sum(x.rest) FILTER (WHERE x.kind = 2) AS fee, sum(x.points) FILTER (WHERE x.kind = 2 AND k.kind = 4) AS proceeds,
+            sum(x.points) FILTER (WHERE x.kind = 2 AND k.kind = 3) AS float, sum(x.points) FILTER (WHERE x.kind = 10 AND x.credit_id = 4) AS advanced,
+            sum(x.points) FILTER (WHERE x.kind IN (1, 15)) AS taken, sum(x.points) FILTER (WHERE x.kind = 8 AND x.reverses_id IS NOT NULL) AS bonus,
+            sum(x.points) FILTER (WHERE x.kind = 9) AS charged
+          FROM points_transfer x LEFT JOIN points_account k ON k.id = x.credit_id WHERE x.kind IN (1, 2, 8, 9, 10, 15) GROUP BY 1) j ON j.journal_id = r.refund_id
+        LEFT JOIN (SELECT refund_id, sum(points - taken) FILTER (WHERE NOT is_reward) AS short, sum(taken) AS taken, sum(charged) AS charged, sum(due) AS due, sum(owed) AS owed,
+            sum(points) FILTER (WHERE is_reward) AS reward FROM points_refund_award GROUP BY 1) a ON a.refund_id = r.refund_id
+        LEFT JOIN (SELECT refund_id, sum(points) FILTER (WHERE why = 1) AS claimed, sum(points) FILTER (WHERE why = 2) AS advanced, sum(points) FILTER (WHERE why = 3) AS owed,
+            sum(points) FILTER (WHERE why = 4) AS fee FROM points_claim GROUP BY 1) c ON c.refund_id = r.refund_id
+        LEFT JOIN (SELECT refund_id, sum(points) AS points FROM points_return_due GROUP BY 1) p ON p.refund_id = r.refund_id
+        LEFT JOIN (SELECT x.refund_id, sum(x.amount) AS amount, sum(x.amount) FILTER (WHERE x.to_id <> y.float_id) AS to_payers
+          FROM points_due x JOIN points_refund y ON y.refund_id = x.refund_id GROUP BY 1) d ON d.refund_id = r.refund_id""",
+    "a red-letter row undoes its original on the same accounts, never more of it": """
+        SELECT count(*), count(*) FILTER (WHERE o.id IS NULL OR t.due_on IS DISTINCT FROM o.due_on OR t.undone < -(o.points + o.rest) OR t.debit_id <> o.debit_id
+            OR CASE WHEN t.is_void THEN t.points <> -o.points OR t.rest <> -o.rest OR t.credit_id <> o.credit_id OR t.rest_id IS DISTINCT FROM o.rest_id OR t.n > 1 OR t.kind <> o.kind
+              WHEN t.kind = 10 THEN o.kind <> 2 OR t.credit_id <> 4 OR t.rest <> 0
+              WHEN t.kind = 15 AND o.kind <> 15 THEN o.kind <> 2 OR t.credit_id NOT IN (o.credit_id, a.float_id) OR t.rest <> 0
+              WHEN o.kind = 2 THEN t.kind <> 2 OR t.credit_id NOT IN (o.credit_id, a.float_id) OR t.rest <> 0 AND t.rest_id NOT IN (o.rest_id, 3)
+              ELSE t.kind <> o.kind OR t.credit_id <> o.credit_id OR t.rest <> 0 AND t.rest_id IS DISTINCT FROM o.rest_id
+                OR t.matures_on IS DISTINCT FROM o.matures_on OR t.expires_on IS DISTINCT FROM o.expires_on END)
+        FROM (SELECT x.*, s.kind IS NOT DISTINCT FROM 2 AS is_void, count(*) OVER w AS n, sum(x.points + x.rest) OVER w AS undone
+          FROM points_transfer x LEFT JOIN points_sale s ON s.id = x.journal_id WHERE x.reverses_id IS NOT NULL WINDOW w AS (PARTITION BY x.reverses_id)) t
+        LEFT JOIN points_transfer o ON o.id = t.reverses_id AND o.wallet_id = t.wallet_id LEFT JOIN points_account a ON a.id = o.credit_id""",
+    "reward credit is what kept sales bear": """
+        SELECT count(*), count(*) FILTER (WHERE w.credit <> coalesce(c.credit, 0)) FROM points_wallet w
+        LEFT JOIN (SELECT s.wallet_id, sum(points_credit_of(CASE WHEN r.sale_id IS NULL THEN s.rebate_fen ELSE (r.kept_eligible::bigint * s.rate_bps + 5000) / 10000 END,
+            10000 - t.member_bps - t.centre_bps - t.promo_bps)) AS credit
+          FROM points_sale s JOIN points_terms t ON t.id = s.terms_id LEFT JOIN points_reversal r ON r.sale_id = s.id LEFT JOIN points_promise p ON p.sale_id = s.id
+          WHERE s.kind = 1 AND (s.reason = 0 OR p.state = 2) GROUP BY 1) c
+          ON c.wallet_id = w.id""",
+    "what was repaid was booked: claims, dues, promised returns": """
+        SELECT sum(n), sum(bad) FROM (
+          SELECT count(*) AS n, count(*) FILTER (WHERE coalesce(c.repaid, 0) <> coalesce(t.points, 0)) AS bad
+          FROM (SELECT debtor_id, creditor_id, sum(repaid) AS repaid FROM points_claim GROUP BY 1, 2 HAVING sum(repaid) > 0) c
+          FULL JOIN (SELECT CASE WHEN a.kind = 4 THEN a.float_id ELSE t.debit_id END AS debtor_id, t.credit_id AS creditor_id, sum(t.points) AS points
+            FROM points_transfer t LEFT JOIN points_account a ON a.id = t.debit_id WHERE t.kind = 18 AND a.kind IS DISTINCT FROM 5 GROUP BY 1, 2) t USING (debtor_id, creditor_id)
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE coalesce(d.paid, 0) <> coalesce(t.points, 0))
+          FROM (SELECT account_id, to_id, sum(paid) AS paid FROM points_due GROUP BY 1, 2 HAVING sum(paid) > 0) d
+          FULL JOIN (SELECT t.debit_id AS account_id, t.credit_id AS to_id, sum(t.points) AS points
+            FROM points_transfer t JOIN points_account a ON a.id = t.debit_id AND a.kind = 5 WHERE t.kind = 18 GROUP BY 1, 2) t USING (account_id, to_id)
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE coalesce(d.issued, 0) <> coalesce(t.points, 0))
+          FROM (SELECT transfer_id, sum(issued) AS issued FROM points_return_due GROUP BY 1 HAVING sum(issued) > 0) d
+          FULL JOIN (SELECT reverses_id AS transfer_id, -sum(points) AS points FROM points_transfer WHERE kind = 15 AND reverses_id IS NOT NULL AND debit_id = wallet_id GROUP BY 1) t USING (transfer_id)) z""",
+    "claims, dues and promises name the parties of their refund": """
+        SELECT sum(n), sum(bad) FROM (
+          SELECT count(*) AS n, count(*) FILTER (WHERE CASE c.why WHEN 1 THEN c.debtor_id <> r.wallet_id OR c.creditor_id <> r.float_id
+              WHEN 2 THEN c.debtor_id <> r.float_id OR c.creditor_id <> 4 WHEN 4 THEN c.debtor_id <> 3 OR c.creditor_id <> r.float_id
+              ELSE c.debtor_id <> r.float_id OR NOT EXISTS (SELECT FROM points_refund_award a WHERE a.refund_id = c.refund_id AND a.payer_id = c.creditor_id AND a.owed > 0) END
+              OR c.made_at > s.booked_at OR c.made_at < s.booked_at - interval '1 hour') AS bad
+            FROM points_claim c LEFT JOIN points_refund r USING (refund_id) LEFT JOIN points_sale s ON s.id = c.refund_id
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE a.kind <> 5 OR e.rest_id <> d.account_id OR d.taken_on > f.closed_on
+              OR d.to_id <> r.float_id AND NOT EXISTS (SELECT FROM points_refund_award y WHERE y.refund_id = d.refund_id AND y.payer_id = d.to_id AND y.due > 0)
+              OR d.made_at > s.booked_at OR d.made_at < s.booked_at - interval '1 hour')
+            FROM points_due d JOIN points_account a ON a.id = d.account_id JOIN points_refund r USING (refund_id) LEFT JOIN points_sale s ON s.id = d.refund_id
+            JOIN points_account f ON f.id = r.float_id LEFT JOIN points_promise i ON i.sale_id = r.sale_id
+            LEFT JOIN points_transfer e ON e.journal_id = r.sale_id AND e.kind = 1 OR e.id = i.issue_id
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE p.wallet_id <> r.wallet_id OR p.float_id <> r.float_id OR x.kind IS DISTINCT FROM 2
+              OR NOT EXISTS (SELECT FROM points_lot_use u WHERE u.transfer_id = p.transfer_id AND u.lapses_on = p.lapses_on AND u.funder_id = p.funder_id
+                AND u.expires_on = p.expires_on AND u.points >= p.points) OR p.made_at > s.booked_at OR p.made_at < s.booked_at - interval '1 hour')
+            FROM points_return_due p JOIN points_refund r USING (refund_id) LEFT JOIN points_transfer x ON x.id = p.transfer_id AND x.journal_id = r.sale_id
+            LEFT JOIN points_sale s ON s.id = p.refund_id
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE x.kind IS DISTINCT FROM 8 OR x.debit_id <> a.payer_id OR a.is_reward = (x.journal_id = r.sale_id)
+              OR a.is_outside = (a.payer_id IN (t.float_id, t.promo_id)) OR a.undone > x.points)
+            FROM (SELECT *, sum(points) OVER (PARTITION BY transfer_id) AS undone FROM points_refund_award) a JOIN points_refund r USING (refund_id)
+            LEFT JOIN points_transfer x ON x.id = a.transfer_id LEFT JOIN points_sale s ON s.id = r.sale_id LEFT JOIN points_terms t ON t.id = s.terms_id) z""",
     "what was released is split by its terms, no more and no less": """
-        SELECT count(*), count(*) FILTER (WHERE s.account_id IS NULL OR s.total <> coalesce(d.released, 0)
+        SELECT count(*), count(*) FILTER (WHERE s.account_id IS NULL OR s.total <> coalesce(d.released, 0) - coalesce(u.amount, 0)
+            OR s.unpaid <> coalesce(u.amount - u.paid, 0)
             OR s.fee <> coalesce(p.fee, 0) OR s.buffer <> coalesce(p.buffer, 0) OR s.promo <> coalesce(p.promo, 0) OR s.centre <> coalesce(p.centre, 0)
-            OR s.total <> coalesce(p.posted, 0) OR s.closed_on > f.closed_on
-            OR s.fee <> CASE WHEN a.kind = 6 THEN s.total WHEN t.member_bps = 10000 THEN 0 ELSE s.total * t.fee_bps / (10000 - t.member_bps) END
-            OR s.centre <> CASE WHEN a.kind = 6 OR t.member_bps = 10000 THEN 0 ELSE s.total * t.centre_bps / (10000 - t.member_bps) END
-            OR s.promo <> CASE WHEN a.kind = 6 OR t.member_bps = 10000 THEN 0 ELSE s.total * t.promo_bps / (10000 - t.member_bps) END)
+            OR s.total + s.unpaid <> coalesce(p.posted, 0) OR s.closed_on > f.closed_on
+            -- Nobody is above their part but by what is known to be short; then nobody is below it either.
+            OR s.short <> greatest(0, s.fee - w.fee) + greatest(0, s.centre - w.centre) + greatest(0, s.promo - w.promo)
+              + greatest(0, s.buffer - (s.total - w.fee - w.centre - w.promo)))
         FROM points_split s FULL JOIN (
           -- What the closes took out of each collecting account, by where it went.
           SELECT x.account_id, sum(x.amount) AS posted, sum(x.amount) FILTER (WHERE x.to_id = 3) AS fee, sum(x.amount) FILTER (WHERE x.to_id = 4) AS buffer,
-            sum(x.amount) FILTER (WHERE x.to_id = y.centre_id) AS centre, sum(x.amount) FILTER (WHERE x.to_id = z.promo_id) AS promo
+            sum(x.amount) FILTER (WHERE x.to_id = y.centre_id) AS centre, sum(x.amount) FILTER (WHERE x.to_id IN (z.promo_id, z.float_id)) AS promo
           FROM (SELECT c.account_id, CASE WHEN c.account_id = t.debit_id THEN t.credit_id ELSE t.debit_id END AS to_id,
               CASE WHEN c.account_id = t.debit_id THEN t.points ELSE -t.points END AS amount
             FROM points_transfer t CROSS JOIN LATERAL (VALUES (t.debit_id), (t.credit_id)) c(account_id)
             JOIN points_account k ON k.id = c.account_id AND k.kind IN (5, 6) WHERE t.kind = 7) x
           JOIN points_account y ON y.id = x.account_id LEFT JOIN points_terms z ON z.id = y.terms_id GROUP BY 1) p ON p.account_id = s.account_id
         LEFT JOIN points_account a ON a.id = s.account_id LEFT JOIN points_terms t ON t.id = a.terms_id LEFT JOIN points_account f ON f.id = a.float_id
-        LEFT JOIN LATERAL (SELECT sum(amount) AS released FROM points_account_day WHERE account_id = s.account_id AND due_on <= s.closed_on) d ON true""",
+        LEFT JOIN LATERAL (SELECT sum(q.amount) AS released FROM (
+          SELECT amount FROM points_account_day WHERE account_id = s.account_id AND due_on <= s.closed_on
+          UNION ALL SELECT v.amount FROM points_transfer x CROSS JOIN LATERAL (VALUES (x.debit_id, -(x.points + x.rest)), (x.credit_id, x.points), (x.rest_id, x.rest)) v(account_id, amount)
+          WHERE x.xid >= (SELECT xid FROM points_mark WHERE name = 'rollup') AND v.account_id = s.account_id AND x.due_on <= s.closed_on) q) d ON true
+        LEFT JOIN (SELECT account_id, sum(amount) AS amount, sum(paid) AS paid FROM points_due WHERE taken_on IS NOT NULL GROUP BY 1) u ON u.account_id = s.account_id
+        LEFT JOIN LATERAL (SELECT CASE WHEN a.kind = 6 THEN s.total WHEN t.member_bps = 10000 THEN 0 ELSE s.total * t.fee_bps / (10000 - t.member_bps) END AS fee,
+          CASE WHEN a.kind = 6 OR t.member_bps = 10000 THEN 0 ELSE s.total * t.centre_bps / (10000 - t.member_bps) END AS centre,
+          CASE WHEN a.kind = 6 OR t.member_bps = 10000 THEN 0 ELSE s.total * t.promo_bps / (10000 - t.member_bps) END AS promo) w ON true""",
     "a float is closed through its last close, and no month ahead": """
         SELECT count(*), count(*) FILTER (WHERE a.closed_on < c.last_on
             OR a.closed_on >= (greatest(now(), (SELECT max(last_at) FROM points_wallet), c.last_at) AT TIME ZONE 'Asia/Shanghai')::date + 31)

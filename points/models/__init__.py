@@ -20,6 +20,7 @@ from points.models.journal import Journal, Key, Reversal, Sale, Transfer
 from points.models.lot import MATURE, Lot, LotUse
 from points.models.promise import CreditLine, MerchantBill, Promise
 from points.models.proof import Proof, ProofBucket
+from points.models.refund import Claim, Due, Refund, RefundAward, ReturnDue
 from points.models.rule import Rule, RuleVersion
 from points.models.seal import Seal
 
@@ -33,8 +34,10 @@ __all__ = [
     "BacktestRow",
     "BankLine",
     "BankStatement",
+    "Claim",
     "Clearing",
     "CreditLine",
+    "Due",
     "Handle",
     "Hold",
     "HoldLot",
@@ -50,7 +53,10 @@ __all__ = [
     "Promise",
     "Proof",
     "ProofBucket",
+    "Refund",
+    "RefundAward",
     "Retention",
+    "ReturnDue",
     "Reversal",
     "Rule",
     "RuleVersion",

@@ -44,7 +44,7 @@ class Mark(models.Model):
 
 
 class Split(models.Model):
-    """What the closes have posted out of a collecting account so far: fee + centre + promo + buffer = total."""
+    """What the closes have posted out of a collecting account so far: fee + centre + promo + buffer = total + unpaid."""
 
     account = models.OneToOneField(Account, models.PROTECT, primary_key=True, related_name="+")
     total = models.BigIntegerField(default=0)
@@ -53,6 +53,8 @@ class Split(models.Model):
     promo = models.BigIntegerField(default=0)
     buffer = models.BigIntegerField(default=0)
     closed_on = models.DateField()
+    unpaid = models.BigIntegerField(default=0)
+    short = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "points_split"

@@ -211,11 +211,15 @@ class Key(models.Model):
 
 
 class Reversal(models.Model):
-    """What has been undone of a sale: once, and never more than the original."""
+    """What has been undone of a sale, never more than the original, and what stays of it. No refunds: it is void."""
 
     sale_id = models.BigIntegerField(primary_key=True)
     amount = models.BigIntegerField()
     reversed: Any = models.BigIntegerField()
+    refunds = models.SmallIntegerField(default=0)
+    kept_bill = models.IntegerField(default=0)
+    kept_spent = models.IntegerField(default=0)
+    kept_eligible = models.IntegerField(default=0)
 
     class Meta:
         db_table = "points_reversal"

@@ -91,3 +91,8 @@ GRANT EXECUTE ON FUNCTION
   points_release_hold(smallint, bigint, text, uuid, uuid, bigint, bigint, timestamptz),
   points_release_overdue(integer, timestamptz)
 TO {role};
+GRANT EXECUTE ON FUNCTION
+  points_refund(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, integer, bigint[], bigint[], boolean, integer, timestamptz, timestamptz),
+  points_recover_claims(bigint, timestamptz),
+  points_settle_debts(bigint, timestamptz)
+TO {role};

@@ -74,27 +74,6 @@ END $$;
 CREATE TRIGGER points_line_within_limit BEFORE UPDATE ON points_credit_line FOR EACH ROW
   WHEN (NEW.owed_fen > OLD.owed_fen AND (NEW.owed_fen > NEW.limit_fen OR NEW.state <> 1)) EXECUTE FUNCTION points_line_within_limit();
 
--- The row law of sales, with reason 2: reckoned as agreed, promised instead of booked.
-CREATE OR REPLACE FUNCTION points_sale_lawful(kind smallint, reason smallint, reverses_id bigint, bill_fen integer, paid_fen integer, eligible_fen integer,
-  rebate_fen integer, points integer, rest integer, spent_points integer, spend_fee integer, rate_bps integer, member_bps integer, spend_fee_bps integer)
-RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-  IF NOT (CASE kind WHEN 1 THEN reverses_id IS NULL AND paid_fen >= 0 AND eligible_fen >= 0 AND spent_points >= 0 AND bill_fen > 0
-      WHEN 2 THEN reverses_id IS NOT NULL AND paid_fen <= 0 AND eligible_fen <= 0 AND spent_points <= 0 AND bill_fen < 0 ELSE false END) THEN
-    RAISE EXCEPTION 'a sale is positive, a void names its sale and is negative' USING ERRCODE = '23514';
-  END IF;
-  IF bill_fen <> paid_fen + spent_points OR abs(eligible_fen) > abs(paid_fen) THEN
-    RAISE EXCEPTION 'a bill is paid in money and points, and only money earns' USING ERRCODE = '23514';
-  END IF;
-  IF abs(rebate_fen) <> (abs(eligible_fen)::bigint * rate_bps + 5000) / 10000
-     OR NOT (CASE WHEN reason IN (0, 2) THEN abs(points) = abs(rebate_fen)::bigint * member_bps / 10000 AND points + rest = rebate_fen
-       WHEN reason = 1 THEN points = 0 AND rest = 0 ELSE false END)
-     OR abs(spend_fee) <> abs(spent_points)::bigint * spend_fee_bps / 10000 THEN
-    RAISE EXCEPTION 'rebate half up, member''s part and spending fee down, the rest is what is left' USING ERRCODE = '23514';
-  END IF;
-  RETURN true;
-END $$;
-
 -- Row 8: may the line take this much more? Then it has. Locks the float, then the line; for points_post_one only.
 CREATE FUNCTION points_take_line(p_float bigint, p_fen bigint) RETURNS boolean LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN

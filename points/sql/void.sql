@@ -1,7 +1,15 @@
+-- The lot into which a transfer put its points, while it is still apart, or the mature one that it joined.
+CREATE OR REPLACE FUNCTION points_own_lot(p_wallet bigint, p_pending boolean, p_matures date, p_funder bigint, p_expires date) RETURNS points_lot
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+  SELECT z.* FROM points_lot z WHERE z.bucket = (p_wallet % 64)::smallint AND z.wallet_id = p_wallet AND z.lapses_on = p_expires
+    AND z.funder_id = p_funder AND z.expires_on = p_expires AND (z.matures_on = '2000-01-01' OR p_pending AND z.matures_on = p_matures)
+    ORDER BY z.matures_on DESC LIMIT 1
+$$;
+
 -- The whole sale undone, at the same outlet, within ten minutes: red-letter rows with the same accounts. Points that were
 -- spent come back first, to their lots (row 25: into an expired lot until 30 days after its expiry); then what was earned
 -- is taken from the sale's own lot. Nothing is undone when those points are gone.
--- Status: 0 booked, 5 key reused, 6 sale unknown, 7 void already, 8 too late, 9 points gone.
+-- Status: 0 booked, 5 key reused, 6 sale unknown, 7 void already, 8 too late, 9 points gone, 31 refunded in part, 32 the proceeds were cleared.
 CREATE OR REPLACE FUNCTION points_void(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_outlet bigint, p_sale bigint,
   p_event timestamptz, p_now timestamptz DEFAULT NULL
@@ -11,9 +19,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cac
 #variable_conflict use_column
 DECLARE
   mature CONSTANT date := '2000-01-01';
-  s record; w record; k record; g record; r record; sold record; own record;
+  s record; w record; k record; g record; r record; sold record; own points_lot;
   ts timestamptz; today date; st smallint := 0; jid bigint; tid bigint; at timestamptz; first_at timestamptz; bal bigint; pend bigint; sq bigint;
-  lapses date; day date; wallet bigint; fig bigint; total bigint;
+  lapses date; day date; wallet bigint; fig bigint; total bigint; given bigint := 0; payers bigint[] := '{}'; issue bigint; until timestamptz; returned bigint := 0;
 BEGIN
   IF p_caller_kind IS NULL OR p_caller_id IS NULL OR p_key IS NULL OR p_body IS NULL OR p_outlet IS NULL OR p_sale IS NULL OR p_event IS NULL
      OR p_actor IS NULL OR length(p_actor) > 40 THEN
@@ -37,30 +45,39 @@ BEGIN
     RETURN NEXT; RETURN;
   END IF;
   bal := w.balance; pend := w.pending; sq := w.seq;
-  st := CASE WHEN s.id IS NULL THEN 6 WHEN EXISTS (SELECT FROM points_reversal z WHERE z.sale_id = p_sale) THEN 7
+  st := CASE WHEN s.id IS NULL THEN 6 WHEN EXISTS (SELECT FROM points_reversal z WHERE z.sale_id = p_sale AND z.refunds > 0) THEN 31
+             WHEN EXISTS (SELECT FROM points_reversal z WHERE z.sale_id = p_sale) THEN 7
              WHEN ts > s.booked_at + interval '10 minutes' THEN 8 ELSE 0 END;
-  IF st = 0 AND s.points > 0 THEN
-    SELECT z.id, z.matures_on, z.expires_on, z.debit_id,
-        z.matures_on > least((z.event_at AT TIME ZONE 'Asia/Shanghai')::date, (z.booked_at AT TIME ZONE 'Asia/Shanghai')::date) AS was_pending
-      INTO g FROM points_transfer z
-      WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet AND z.booked_at BETWEEN s.booked_at AND s.booked_at + interval '1 millisecond'
-        AND z.journal_id = p_sale AND z.kind = 1;
-    SELECT z.ctid AS tid, z.* INTO own FROM points_lot z WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet
-      AND g.was_pending AND z.matures_on = g.matures_on AND z.lapses_on = g.expires_on AND z.funder_id = g.debit_id AND z.expires_on = g.expires_on;
-    IF own.tid IS NULL THEN
-      SELECT z.ctid AS tid, z.* INTO own FROM points_lot z WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet
-        AND z.matures_on = mature AND z.lapses_on = g.expires_on AND z.funder_id = g.debit_id AND z.expires_on = g.expires_on;
-    END IF;
-    -- What this very bill took from that lot comes back first.
-    total := coalesce(own.remaining - own.held, 0);
-    IF s.spent_points > 0 AND own.matures_on = mature THEN
-      total := total + coalesce((SELECT sum(z.points) FROM points_lot_use z WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet
-        AND z.booked_at = s.booked_at AND z.transfer_id = p_sale AND z.funder_id = own.funder_id AND z.expires_on = own.expires_on
-        AND z.lapses_on = own.lapses_on AND z.lapses_on >= (ts AT TIME ZONE 'Asia/Shanghai')::date), 0);
-    END IF;
-    IF total < s.points OR bal + s.spent_points - s.points - w.held - (pend - CASE WHEN own.matures_on = mature THEN 0 ELSE s.points END) < 0 THEN
-      st := 9; fig := s.points - least(total, s.points);
-    END IF;
+  IF st = 0 AND s.reason = 2 THEN
+    -- Promised: given up, or (paid within these minutes) the row that issued it is undone.
+    IF NOT points_drop_promise(p_sale, 0, 0, p_now) THEN issue := (SELECT z.issue_id FROM points_promise z WHERE z.sale_id = p_sale); END IF;
+  END IF;
+  until := CASE WHEN issue IS NULL THEN s.booked_at + interval '1 millisecond' ELSE 'infinity' END;
+  IF st = 0 THEN
+    -- The sale's own points, and the bonuses that others gave on it: each must still lie in its own lot.
+    FOR g IN SELECT z.debit_id, z.matures_on, z.expires_on, sum(z.points)::bigint AS points,
+          z.matures_on > least((z.event_at AT TIME ZONE 'Asia/Shanghai')::date, (z.booked_at AT TIME ZONE 'Asia/Shanghai')::date) AS was_pending
+        FROM points_transfer z
+        WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet AND z.booked_at BETWEEN s.booked_at AND until
+          AND (z.journal_id = p_sale OR z.id = issue) AND z.kind IN (1, 8, 15) AND z.points > 0 GROUP BY 1, 2, 3, 5 LOOP
+      own := points_own_lot(wallet, g.was_pending, g.matures_on, g.debit_id, g.expires_on);
+      -- What this very bill took from that lot comes back first.
+      total := coalesce(own.remaining - own.held, 0);
+      IF s.spent_points > 0 AND own.matures_on = mature THEN
+        total := total + coalesce((SELECT sum(z.points) FROM points_lot_use z WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet
+          AND z.booked_at = s.booked_at AND z.transfer_id = p_sale AND z.funder_id = own.funder_id AND z.expires_on = own.expires_on
+          AND z.lapses_on = own.lapses_on AND z.lapses_on >= (ts AT TIME ZONE 'Asia/Shanghai')::date), 0);
+      END IF;
+      IF total < g.points THEN st := 9; fig := coalesce(fig, 0) + g.points - total; END IF;
+      IF g.debit_id NOT IN (SELECT unnest(ARRAY[z.float_id, z.promo_id]) FROM points_terms z WHERE z.id = s.terms_id) THEN given := given + g.points; END IF;
+      payers := payers || g.debit_id;
+    END LOOP;
+  END IF;
+  IF st = 0 THEN
+    PERFORM 1 FROM points_account z WHERE z.kind = 3 AND (z.id = s.float_id OR z.id = ANY (payers)) ORDER BY z.id FOR NO KEY UPDATE;
+    PERFORM 1 FROM points_account z WHERE z.kind IN (11, 12) AND z.id = ANY (payers) ORDER BY z.id FOR NO KEY UPDATE;
+    -- Points that were spent come out of the proceeds, if they are still there.
+    IF s.spent_points > s.spend_fee AND points_free((SELECT z.proceeds_id FROM points_terms z WHERE z.id = s.terms_id)) < s.spent_points - s.spend_fee THEN st := 32; END IF;
   END IF;
   IF st > 0 THEN
     INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, figure, status) VALUES (p_caller_kind, p_caller_id, p_key, p_body, wallet, fig, st);
@@ -73,7 +90,7 @@ BEGIN
   jid := nextval('points_transfer_id'); tid := jid;
   at := greatest(ts, w.last_at + interval '1 microsecond'); first_at := at;
   FOR sold IN SELECT z.* FROM points_transfer z WHERE z.bucket = (wallet % 64)::smallint AND z.wallet_id = wallet
-      AND z.booked_at BETWEEN s.booked_at AND s.booked_at + interval '1 millisecond' AND z.journal_id = p_sale ORDER BY z.seq LOOP
+      AND z.booked_at BETWEEN s.booked_at AND until AND (z.journal_id = p_sale OR z.id = issue) ORDER BY z.seq LOOP
     IF sq > w.seq THEN tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; END IF;
     sq := sq + 1;
     IF sold.kind = 2 THEN
@@ -91,12 +108,16 @@ BEGIN
     ELSE
       bal := bal - sold.points;
       IF sold.points > 0 THEN
+        own := points_own_lot(wallet, sold.matures_on > least((sold.event_at AT TIME ZONE 'Asia/Shanghai')::date, (sold.booked_at AT TIME ZONE 'Asia/Shanghai')::date),
+          sold.matures_on, sold.debit_id, sold.expires_on);
         IF own.matures_on <> mature THEN pend := pend - sold.points; END IF;
         UPDATE points_lot z SET remaining = z.remaining - sold.points, earned = z.earned - sold.points WHERE z.bucket = own.bucket AND z.wallet_id = wallet
           AND z.matures_on = own.matures_on AND z.lapses_on = own.lapses_on AND z.funder_id = own.funder_id AND z.expires_on = own.expires_on;
         INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
           VALUES (own.bucket, wallet, at, tid, own.lapses_on, own.funder_id, own.expires_on, sold.points);
       END IF;
+      IF sold.kind IN (1, 15) THEN returned := returned + sold.points + sold.rest; END IF;
+      IF sold.kind = 8 THEN UPDATE points_account z SET balance = z.balance + sold.points WHERE z.id = sold.debit_id AND z.kind IN (3, 11, 12); END IF;
     END IF;
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
         debit_id, credit_id, points, rest_id, rest, matures_on, expires_on, due_on, balance_after, reverses_id)
@@ -105,8 +126,9 @@ BEGIN
   END LOOP;
   IF sq > w.seq THEN
     UPDATE points_wallet SET balance = bal, pending = pend, seq = sq, last_at = at,
-      credit = credit - CASE WHEN s.reason = 0 THEN (SELECT points_credit_of(s.rebate_fen, 10000 - z.member_bps - z.centre_bps - z.promo_bps)
-        FROM points_terms z WHERE z.id = s.terms_id) ELSE 0 END WHERE id = wallet;
+      credit = credit - CASE WHEN s.reason = 0 OR issue IS NOT NULL THEN (SELECT points_credit_of(s.rebate_fen, 10000 - z.member_bps - z.centre_bps - z.promo_bps)
+        FROM points_terms z WHERE z.id = s.terms_id) ELSE 0 END,
+      rewarded = greatest(0, rewarded - given) WHERE id = wallet;
   END IF;
   INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, reverses_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
       rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
@@ -116,8 +138,8 @@ BEGIN
   INSERT INTO points_reversal (sale_id, amount, reversed) VALUES (p_sale, total, total);
   INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, sale_id, booked_at, balance_after, available_after, points, spent, rest, status)
     VALUES (p_caller_kind, p_caller_id, p_key, p_body, wallet, jid, first_at, bal, bal - pend - w.held, -s.points, -s.spent_points, -s.rest, 0);
-  IF s.points + s.rest > 0 THEN
-    UPDATE points_account z SET balance = z.balance + s.points + s.rest WHERE z.id = s.float_id;
+  IF returned > 0 THEN
+    UPDATE points_account z SET balance = z.balance + returned WHERE z.id = s.float_id;
   END IF;
   status := 0; replayed := false; sale_id := jid; booked_at := first_at; points := -s.points; spent := -s.spent_points; rest := -s.rest;
   balance_after := bal; available_after := bal - pend - w.held;

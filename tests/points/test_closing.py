@@ -77,10 +77,10 @@ def test_some_merchants_only_in_chunks_of_their_own(shops: list[Shop]) -> None:
 
 
 def broken(shop: Shop) -> None:
-    """Let a shop's close fail: its promotion account would have to give back what it does not have."""
+    """Let a shop's close fail: more was split than was ever released, and the operator does not have it."""
     with connection.cursor() as cursor, transaction.atomic():
         cursor.execute(
-            "INSERT INTO points_split (account_id, total, promo, closed_on) SELECT id, 50, 50, %s FROM points_account"
+            "INSERT INTO points_split (account_id, total, fee, closed_on) SELECT id, 9000000, 9000000, %s FROM points_account"
             " WHERE kind = 5 AND float_id = %s",
             [NOON.date(), shop.merchant.float_id],
         )
@@ -97,7 +97,7 @@ def test_a_merchant_that_cannot_be_closed_holds_up_nobody(shops: list[Shop]) -> 
     with pytest.raises(RuntimeError, match="2 floats could not be closed"):
         closing.close(DUE, LATER)
     # Once it is mended the next run closes it.
-    Split.objects.filter(promo=50).delete()
+    Split.objects.filter(fee=9_000_000).delete()
     assert closing.close(DUE, LATER) == 6
     assert sound()
 

@@ -1,0 +1,175 @@
+"""Refunds by the rows of docs/ledger.md: every account that moves, and by how much, reckoned by hand."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta
+from typing import Any
+
+from points import accounts, closing, rollup, verify
+from points.models import Account, Claim, Due, Reversal, Sale, Wallet
+from points.refunds import ByLines, ByTotal, RefundOutcome, left_of, preview, refund
+from tests.points.shops import NOON, TEST, Shop, everything, moved, open_shop, totals
+
+FEE, BUFFER, BREAKAGE = (accounts.house(name) for name in ("fee", "buffer", "breakage"))
+_numbers = itertools.count(1)
+
+
+def back(shop: Shop, sale_id: int | None, fen: int | ByLines, now: datetime = NOON + timedelta(minutes=5), **more: Any) -> RefundOutcome:
+    """Refund a part of a sale at its shop."""
+    sale = Sale.objects.get(pk=sale_id)
+    facts: dict[str, Any] = {"key": f"refund {next(_numbers)}", "body": "", **more}
+    returned = ByTotal(fen) if isinstance(fen, int) else fen
+    return refund(
+        sale=sale, outlet_id=shop.outlet.outlet_id, returned=returned, caller=shop.caller, actor=TEST, at=now, now=now, **facts
+    )  # fmt: skip
+
+
+def rest_of(shop: Shop) -> int:
+    return Account.objects.get(terms=shop.terms, kind=Account.Kind.REST).pk
+
+
+def sound() -> None:
+    rollup.run()
+    assert [check for check in verify.checks() if check.differences] == []
+
+
+def test_row_16_a_full_refund_in_the_hold_back(slow_shop: Shop) -> None:
+    wallet, before = slow_shop.wallet(), totals()
+    sale = slow_shop.sell(wallet, 10_000)
+    outcome = back(slow_shop, sale.sale_id, 10_000)
+    assert (outcome.status, outcome.points_undone, outcome.points_taken, outcome.rest_back_fen) == ("booked", 500, 500, 300)
+    assert (outcome.cash_fen, outcome.cash_back_fen, outcome.keep_back_fen) == (10_000, 10_000, 0)
+    assert moved(before) == {}
+    wallet.refresh_from_db()
+    assert (wallet.balance, wallet.pending, wallet.credit) == (0, 0, 0)
+    sound()
+
+
+def test_row_17_any_parts_are_the_sale_reckoned_again(shop: Shop) -> None:
+    wallet, before = shop.wallet(), totals()
+    sale = shop.sell(wallet, 10_000)
+    # 9,993 stay: rebate 799.44 → 799, points 499.375 → 499, rest 300.
+    first = back(shop, sale.sale_id, 7)
+    assert (first.points_undone, first.rest_back_fen, first.cash_back_fen) == (1, 0, 7)
+    assert moved(before) == {shop.merchant.float_id: -799, wallet.pk: 499, rest_of(shop): 300}
+    # 5,000 stay: rebate 400, points 250, rest 150.
+    second = back(shop, sale.sale_id, 4_993)
+    assert (second.points_undone, second.rest_back_fen) == (249, 150)
+    assert moved(before) == {shop.merchant.float_id: -400, wallet.pk: 250, rest_of(shop): 150}
+    assert back(shop, sale.sale_id, 5_000).points_undone == 250
+    assert moved(before) == {}
+    assert left_of(Sale.objects.get(pk=sale.sale_id)).bill == 0
+    sound()
+
+
+def test_rows_14_and_23_points_and_money_come_back_in_their_proportion(shop: Shop) -> None:
+    other = open_shop(matures_days=0, spend_share_bps=10_000)
+    wallet = shop.wallet(points=3_000)
+    before = totals()
+    # 12,000 = 3,000 points and 9,000 fen: 720 rebate, 450 points, 270 rest; spending fee 30.
+    sale = other.sell(wallet, 9_000, spend_points=3_000)
+    assert moved(before) == {
+        wallet.pk: 450 - 3_000, other.merchant.proceeds_id: 2_970, other.merchant.fee_rest_id: 30, other.merchant.float_id: -720, rest_of(other): 270,
+    }  # fmt: skip
+    # 4,001 come back: ⌊3,000 × 4,001 / 12,000⌋ = 1,000 points and 3,001 fen; 1 % of the 2,000 that stay is 20.
+    part = back(other, sale.sale_id, 4_001)
+    assert (part.points_back, part.cash_fen, part.fee_back_fen) == (1_000, 3_001, 10)
+    # 5,999 stay: rebate 479.92 → 480, points 300, rest 180.
+    assert (part.points_undone, part.rest_back_fen) == (150, 90)
+    assert moved(before) == {
+        wallet.pk: 300 - 2_000, other.merchant.proceeds_id: 1_980, other.merchant.fee_rest_id: 20, other.merchant.float_id: -480, rest_of(other): 180,
+    }  # fmt: skip
+    sound()
+    assert back(other, sale.sale_id, 7_999).points_back == 2_000
+    assert moved(before) == {}
+    sound()
+
+
+def test_row_23_by_lines(shop: Shop) -> None:
+    wallet = shop.wallet(points=1_000)
+    before = totals()
+    sale = shop.sell(wallet, 9_000, spend_points=1_000, eligible_fen=6_000)
+    # A line that was paid with 400 points and 2,000 fen, of which 1,500 had earned: 4,500 stay, rebate 360, points 225.
+    part = back(shop, sale.sale_id, ByLines(cash_fen=2_000, points=400, eligible_fen=1_500))
+    assert (part.returned_fen, part.points_back, part.cash_back_fen, part.points_undone) == (2_400, 400, 2_000, 75)
+    back(shop, sale.sale_id, 7_600)
+    assert moved(before) == {}
+    sound()
+
+
+def test_row_19_what_is_spent_is_kept_back_from_the_cash(shop: Shop) -> None:
+    other = open_shop(matures_days=0, spend_share_bps=10_000)
+    wallet = shop.wallet()
+    before = totals()
+    sale = shop.sell(wallet, 10_000)
+    other.sell(wallet, 0, spend_points=380)
+    outcome = back(shop, sale.sale_id, 10_000)
+    assert (outcome.points_taken, outcome.points_short, outcome.keep_back_fen, outcome.cash_back_fen) == (120, 380, 380, 9_620)
+    # The shop got 120 + 300 back into its float and keeps 380 of the cash: whole.
+    assert moved(before)[shop.merchant.float_id] == -380
+    sound()
+
+
+def test_row_20_what_cannot_be_kept_back_is_a_claim(shop: Shop) -> None:
+    other = open_shop(matures_days=0, spend_share_bps=10_000)
+    wallet = shop.wallet()
+    sale = shop.sell(wallet, 10_000)
+    other.sell(wallet, 0, spend_points=500)
+    outcome = back(shop, sale.sale_id, 10_000, cash_given=True)
+    assert (outcome.keep_back_fen, outcome.claim_fen, outcome.cash_back_fen) == (0, 500, 10_000)
+    claim = Claim.objects.get()
+    assert (claim.debtor_id, claim.creditor_id, claim.points, claim.repaid) == (wallet.pk, shop.merchant.float_id, 500, 0)
+    sound()
+
+
+def test_row_18_after_the_release_each_party_gives_back_its_own_part(db: None) -> None:
+    shop = open_shop(matures_days=0, fee_bps=1_875, member_bps=6_250, centre_bps=1_250)
+    wallet, before = shop.wallet(), totals()
+    old = NOON - timedelta(days=20)
+    sale = shop.sell(wallet, 10_000, event_at=old, now=old)
+    closing.close(NOON.date() - timedelta(days=2), now=NOON)
+    centre = shop.outlet.centre_account_id
+    assert moved(before) == {shop.merchant.float_id: -800, wallet.pk: 500, FEE: 150, centre: 100, BUFFER: 50}
+    outcome = back(shop, sale.sale_id, 5_000)
+    assert (outcome.rest_back_fen, outcome.rest_due_fen, outcome.points_taken) == (0, 150, 250)
+    assert moved(before) == {shop.merchant.float_id: -550, wallet.pk: 250, FEE: 150, centre: 100, BUFFER: 50}
+    sound()
+    closing.close(NOON.date() - timedelta(days=1), now=NOON)
+    assert moved(before) == {shop.merchant.float_id: -400, wallet.pk: 250, FEE: 75, centre: 50, BUFFER: 25}
+    assert Due.objects.open().count() == 0
+    sound()
+    back(shop, sale.sale_id, 5_000)
+    closing.close(NOON.date(), now=NOON + timedelta(days=1))
+    assert moved(before) == {}
+    sound()
+
+
+def test_refusals(shop: Shop) -> None:
+    wallet = shop.wallet()
+    sale, undone = shop.sell(wallet, 10_000), shop.sell(wallet, 10_000)
+    shop.void(undone.sale_id)
+    first = back(shop, sale.sale_id, 4_000, key="twice")
+    seen = everything()
+    again = back(shop, sale.sale_id, 4_000, key="twice")
+    assert (again.replayed, again.refund_id, again.cash_back_fen) == (True, first.refund_id, 4_000)
+    much = back(shop, sale.sale_id, 6_001)
+    assert (much.code, much.figure) == ("refund_too_much", 6_000)
+    assert back(shop, undone.sale_id, 1).code == "already_void"
+    assert back(shop, sale.sale_id, 1, now=NOON + timedelta(days=61)).code == "refund_too_late"
+    assert back(shop, sale.sale_id, 1, key="twice", body="x").code == "key_reused"
+    assert shop.void(sale.sale_id).code == "sale_refunded"
+    assert preview(sale=Sale.objects.get(pk=sale.sale_id), returned=ByTotal(6_000), at=NOON, now=NOON).cash_back_fen == 6_000
+    assert everything() == seen
+    assert Reversal.objects.get(pk=sale.sale_id).kept_bill == 6_000
+
+
+def test_a_sale_without_points_gives_back_money_only(db: None) -> None:
+    shop = open_shop(float_fen=0)
+    wallet, before = shop.wallet(), totals()
+    sale = shop.sell(wallet, 10_000)
+    outcome = back(shop, sale.sale_id, 2_500)
+    assert (outcome.cash_back_fen, outcome.points_undone, outcome.rest_back_fen) == (2_500, 0, 0)
+    assert moved(before) == {}
+    assert Wallet.objects.get(pk=wallet.pk).credit == 0
+    sound()
