@@ -49,8 +49,9 @@ BEGIN
              WHEN EXISTS (SELECT FROM points_reversal z WHERE z.sale_id = p_sale) THEN 7
              WHEN ts > s.booked_at + interval '10 minutes' THEN 8 ELSE 0 END;
   IF st = 0 AND s.reason = 2 THEN
-    -- Promised: given up, or (paid within these minutes) the row that issued it is undone.
-    IF NOT points_drop_promise(p_sale, 0, 0, p_now) THEN issue := (SELECT z.issue_id FROM points_promise z WHERE z.sale_id = p_sale); END IF;
+    -- Promised: given up, or (paid within these minutes) the row that issued it is undone. Whoever pays holds the float.
+    PERFORM 1 FROM points_account z WHERE z.id = s.float_id FOR NO KEY UPDATE;
+    issue := (SELECT z.issue_id FROM points_promise z WHERE z.sale_id = p_sale);
   END IF;
   until := CASE WHEN issue IS NULL THEN s.booked_at + interval '1 millisecond' ELSE 'infinity' END;
   IF st = 0 THEN
@@ -85,6 +86,7 @@ BEGIN
     RETURN NEXT; RETURN;
   END IF;
 
+  IF s.reason = 2 THEN PERFORM points_drop_promise(p_sale, 0, 0, p_now); END IF;
   today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
   day := (SELECT greatest(least((p_event AT TIME ZONE 'Asia/Shanghai')::date, today), z.closed_on + 1) FROM points_account z WHERE z.id = s.float_id);
   jid := nextval('points_transfer_id'); tid := jid;

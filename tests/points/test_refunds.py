@@ -15,7 +15,9 @@ FEE, BUFFER, BREAKAGE = (accounts.house(name) for name in ("fee", "buffer", "bre
 _numbers = itertools.count(1)
 
 
-def back(shop: Shop, sale_id: int | None, fen: int | ByLines, now: datetime = NOON + timedelta(minutes=5), **more: Any) -> RefundOutcome:
+def back(
+    shop: Shop, sale_id: int | None, fen: int | ByLines, now: datetime = NOON + timedelta(minutes=5), **more: Any
+) -> RefundOutcome:
     """Refund a part of a sale at its shop."""
     sale = Sale.objects.get(pk=sale_id)
     facts: dict[str, Any] = {"key": f"refund {next(_numbers)}", "body": "", **more}
@@ -38,7 +40,12 @@ def test_row_16_a_full_refund_in_the_hold_back(slow_shop: Shop) -> None:
     wallet, before = slow_shop.wallet(), totals()
     sale = slow_shop.sell(wallet, 10_000)
     outcome = back(slow_shop, sale.sale_id, 10_000)
-    assert (outcome.status, outcome.points_undone, outcome.points_taken, outcome.rest_back_fen) == ("booked", 500, 500, 300)
+    assert (outcome.status, outcome.points_undone, outcome.points_taken, outcome.rest_back_fen) == (
+        "booked",
+        500,
+        500,
+        300,
+    )
     assert (outcome.cash_fen, outcome.cash_back_fen, outcome.keep_back_fen) == (10_000, 10_000, 0)
     assert moved(before) == {}
     wallet.refresh_from_db()
@@ -105,7 +112,12 @@ def test_row_19_what_is_spent_is_kept_back_from_the_cash(shop: Shop) -> None:
     sale = shop.sell(wallet, 10_000)
     other.sell(wallet, 0, spend_points=380)
     outcome = back(shop, sale.sale_id, 10_000)
-    assert (outcome.points_taken, outcome.points_short, outcome.keep_back_fen, outcome.cash_back_fen) == (120, 380, 380, 9_620)
+    assert (outcome.points_taken, outcome.points_short, outcome.keep_back_fen, outcome.cash_back_fen) == (
+        120,
+        380,
+        380,
+        9_620,
+    )
     # The shop got 120 + 300 back into its float and keeps 380 of the cash: whole.
     assert moved(before)[shop.merchant.float_id] == -380
     sound()
@@ -119,7 +131,12 @@ def test_row_20_what_cannot_be_kept_back_is_a_claim(shop: Shop) -> None:
     outcome = back(shop, sale.sale_id, 10_000, cash_given=True)
     assert (outcome.keep_back_fen, outcome.claim_fen, outcome.cash_back_fen) == (0, 500, 10_000)
     claim = Claim.objects.get()
-    assert (claim.debtor_id, claim.creditor_id, claim.points, claim.repaid) == (wallet.pk, shop.merchant.float_id, 500, 0)
+    assert (claim.debtor_id, claim.creditor_id, claim.points, claim.repaid) == (
+        wallet.pk,
+        shop.merchant.float_id,
+        500,
+        0,
+    )
     sound()
 
 
@@ -159,7 +176,10 @@ def test_refusals(shop: Shop) -> None:
     assert back(shop, sale.sale_id, 1, now=NOON + timedelta(days=61)).code == "refund_too_late"
     assert back(shop, sale.sale_id, 1, key="twice", body="x").code == "key_reused"
     assert shop.void(sale.sale_id).code == "sale_refunded"
-    assert preview(sale=Sale.objects.get(pk=sale.sale_id), returned=ByTotal(6_000), at=NOON, now=NOON).cash_back_fen == 6_000
+    assert (
+        preview(sale=Sale.objects.get(pk=sale.sale_id), returned=ByTotal(6_000), at=NOON, now=NOON).cash_back_fen
+        == 6_000
+    )
     assert everything() == seen
     assert Reversal.objects.get(pk=sale.sale_id).kept_bill == 6_000
 
