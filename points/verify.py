@@ -119,7 +119,8 @@ _LAWS: dict[str, str] = {
             OR k.wallet_id <> s.wallet_id OR k.booked_at <> s.booked_at OR k.status <> (s.kind = 1 AND s.reason = 1)::integer
             OR k.figure IS DISTINCT FROM CASE WHEN s.kind = 1 AND s.reason IN (1, 2) THEN s.rebate_fen WHEN s.kind = 3 THEN r.keep_back_fen END OR k.balance_after <> j.balance_after)
         FROM points_sale s JOIN (SELECT *, count(*) OVER (PARTITION BY sale_id) AS n FROM points_key WHERE sale_id IS NOT NULL) k ON k.sale_id = s.id
-        LEFT JOIN (SELECT DISTINCT ON (journal_id) journal_id, balance_after FROM points_transfer WHERE wallet_id > 0 ORDER BY journal_id, seq DESC) j
+        LEFT JOIN (SELECT DISTINCT ON (journal_id) journal_id, balance_after FROM points_transfer
+          WHERE kind IN (1, 2) OR wallet_id > 0 AND journal_id IN (SELECT id FROM points_sale WHERE kind <> 1) ORDER BY journal_id, seq DESC) j
           ON j.journal_id = s.id
         LEFT JOIN points_refund r ON r.refund_id = s.id""",
     "the key of an adjustment has its figures": f"""
@@ -470,7 +471,8 @@ _LAWS: dict[str, str] = {
     "the guards of the history are on": """
         SELECT count(*), count(*) FILTER (WHERE g.tgname IS NULL OR g.tgenabled <> 'O') FROM (
           SELECT c.oid, v.name FROM pg_class c CROSS JOIN (VALUES ('points_immutable'), ('points_kept')) v(name)
-          WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key', 'points_award', 'points_trace', 'points_hold', 'points_hold_lot']::regclass[])
+          WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key', 'points_award', 'points_trace', 'points_hold', 'points_hold_lot',
+            'points_refund', 'points_refund_award']::regclass[])
             UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (ARRAY['points_transfer', 'points_sale', 'points_lot_use']::regclass[]))) t
         LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = t.name""",
     "a bonus is one transfer from the payer of its rule, as its reckoning says": """

@@ -98,11 +98,13 @@ END $$;
 -- Adds to the sums of a rule: to this member and to all, on this day and in all. The rows of all are guarded by the payer's row.
 CREATE FUNCTION points_award_count(p_rule bigint, p_wallet bigint, p_day date, p_points bigint, p_stamps integer) RETURNS void
 LANGUAGE sql SET search_path = public, pg_temp AS $$
+  -- The row is there before anything is taken off: a row that is proposed below zero would be refused before it met the one it joins.
   INSERT INTO points_award_used AS z (rule_id, wallet_id, on_day, points, stamps)
-    SELECT p_rule, v.wallet_id, v.on_day, p_points, CASE WHEN v.wallet_id = 0 THEN 0 ELSE p_stamps END
+    SELECT p_rule, v.wallet_id, v.on_day, greatest(p_points, 0), CASE WHEN v.wallet_id = 0 THEN 0 ELSE greatest(p_stamps, 0) END
       FROM (VALUES (0::bigint, '2000-01-01'::date), (0, p_day), (p_wallet, '2000-01-01'), (p_wallet, p_day)) v(wallet_id, on_day)
       WHERE p_points <> 0 OR v.wallet_id <> 0 ORDER BY v.wallet_id, v.on_day
-    ON CONFLICT (rule_id, wallet_id, on_day) DO UPDATE SET points = z.points + excluded.points, stamps = z.stamps + excluded.stamps
+    ON CONFLICT (rule_id, wallet_id, on_day) DO UPDATE SET points = z.points + p_points,
+      stamps = z.stamps + CASE WHEN z.wallet_id = 0 THEN 0 ELSE p_stamps END
 $$;
 
 -- A bill and its bonuses. p_seq: the wallet's place when the rules were evaluated; p_versions with the points and stamps of each, and

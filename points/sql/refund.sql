@@ -205,17 +205,21 @@ END $$;
 
 -- The bonuses of a sale (kind 8 in its journal), and by how much each is undone: given by the caller, else pro rata, down.
 CREATE OR REPLACE FUNCTION points_bonuses(p_wallet bigint, p_sale bigint, p_at timestamptz, p_eligible bigint, p_kept bigint, p_ids bigint[], p_points bigint[])
-RETURNS TABLE (id bigint, payer_id bigint, points bigint, matures_on date, expires_on date, due_on date, is_pending boolean)
-LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
-  SELECT t.id, t.debit_id, k.left_over - least(k.left_over, greatest(0, coalesce(g.points, CASE WHEN p_eligible > 0 THEN t.points * p_kept / p_eligible ELSE 0 END))),
+RETURNS TABLE (id bigint, payer_id bigint, points bigint, matures_on date, expires_on date, due_on date, is_pending boolean, counts boolean)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT t.id, t.debit_id, k.left_over - least(k.left_over, greatest(0, coalesce(g.points, CASE WHEN p_eligible > 0 THEN t.points * p_kept / p_eligible ELSE 0 END))),
       t.matures_on, t.expires_on, t.due_on,
-      t.matures_on > least((t.event_at AT TIME ZONE 'Asia/Shanghai')::date, (t.booked_at AT TIME ZONE 'Asia/Shanghai')::date)
+      t.matures_on > least((t.event_at AT TIME ZONE 'Asia/Shanghai')::date, (t.booked_at AT TIME ZONE 'Asia/Shanghai')::date),
+      coalesce(w.is_outside AND NOT w.is_loss, false)
     FROM points_transfer t
     CROSS JOIN LATERAL (SELECT t.points - coalesce(sum(a.points), 0)::bigint AS left_over FROM points_refund_award a WHERE a.transfer_id = t.id) k
     LEFT JOIN unnest(p_ids, p_points) AS g(id, points) ON g.id = t.id
+    LEFT JOIN points_award w ON w.transfer_id = t.id
     WHERE t.bucket = (p_wallet % 64)::smallint AND t.wallet_id = p_wallet AND t.booked_at BETWEEN p_at AND p_at + interval '1 millisecond'
-      AND t.journal_id = p_sale AND t.kind = 8 AND t.credit_id = p_wallet ORDER BY t.id
-$$;
+      AND t.journal_id = p_sale AND t.kind = 8 AND t.credit_id = p_wallet ORDER BY t.id;
+END $$;
 
 -- One refund. p_kept_*: what stays of the sale; p_seen: how many refunds of it the caller has counted with (else 40001).
 -- First the points that had been spent come back, then the earned ones are taken, then what others had paid.
@@ -232,13 +236,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cac
 #variable_conflict use_column
 DECLARE
   s record; w record; k record; v record; t record; f record; spend record; earn record; r record; g record;
-  b64 smallint; wallet bigint; ts timestamptz; today date; day date; at timestamptz; first_at timestamptz; st smallint := 0; fig bigint;
+  b64 smallint; wallet bigint; ts timestamptz; today date; day date; at timestamptz; first_at timestamptz; wrote_at timestamptz; st smallint := 0; fig bigint;
   was_bill bigint; was_spent bigint; was_eligible bigint; was_rebate bigint; now_rebate bigint; was_points bigint; now_points bigint;
   d_rebate bigint; d_points bigint := 0; d_rest bigint := 0; d_spent bigint; d_fee bigint; cash bigint; n integer; is_late boolean; credit_down bigint;
   jid bigint; tid bigint; sq bigint; bal bigint; pend bigint; f_bal bigint; need bigint; buffer bigint; room bigint; skip bigint; x bigint; y bigint;
   from_fee bigint := 0; from_proceeds bigint := 0; from_float bigint := 0; advanced bigint := 0; promised bigint := 0; took record;
   taken bigint := 0; short bigint := 0; shorts bigint := 0; due_left bigint := 0; undone_outside bigint := 0; charged_credit bigint := 0; lapsed bigint := 0;
-  keep_back bigint; claimed bigint; promise record; unpromised bigint := 0; unpromised_rest bigint := 0; lacking bigint; awards points_refund_award[] := '{}'; one points_refund_award; back bigint;
+  keep_back bigint; claimed bigint; promise record; unpromised bigint := 0; unpromised_rest bigint := 0; less bigint := 0; lacking bigint; awards points_refund_award[] := '{}'; one points_refund_award; back bigint;
   payers bigint[]; speaks boolean;
 BEGIN
   IF p_caller_kind IS NULL OR p_caller_id IS NULL OR p_key IS NULL OR p_body IS NULL OR p_outlet IS NULL OR p_sale IS NULL OR p_event IS NULL OR p_seen IS NULL
@@ -305,14 +309,16 @@ BEGIN
     unpromised := d_points; unpromised_rest := d_rest; d_points := 0; d_rest := 0;
   END IF;
   -- What others gave: this sale's bonuses, and newer rewards that the credit which stays would not bear (row 21).
-  SELECT coalesce(sum(z.points) FILTER (WHERE z.payer_id NOT IN (t.float_id, t.promo_id)), 0), coalesce(array_agg(z.payer_id), '{}') INTO undone_outside, payers
+  SELECT coalesce(sum(z.points) FILTER (WHERE z.counts), 0), coalesce(array_agg(z.payer_id), '{}') INTO undone_outside, payers
     FROM points_bonuses(wallet, p_sale, s.booked_at, s.eligible_fen, p_kept_eligible, p_bonus_ids, p_bonus_kept) z WHERE z.points > 0;
   lacking := least((w.rewarded - undone_outside) - (w.credit - credit_down), d_rest);
   IF lacking > 0 THEN
-    FOR r IN SELECT z.id, z.debit_id, z.points - u.undone AS points FROM points_transfer z JOIN points_account a ON a.id = z.debit_id AND a.kind IN (3, 11, 12)
-        CROSS JOIN LATERAL (SELECT coalesce(sum(y.points), 0)::bigint AS undone FROM points_refund_award y WHERE y.transfer_id = z.id) u
-        WHERE z.bucket = b64 AND z.wallet_id = wallet AND z.kind = 8 AND z.credit_id = wallet AND z.reverses_id IS NULL AND z.journal_id <> p_sale
-          AND z.debit_id NOT IN (t.float_id, t.promo_id) AND z.points > u.undone ORDER BY z.booked_at DESC, z.seq DESC LOOP
+    FOR r IN SELECT z.id, z.debit_id, z.points - u.undone AS points FROM points_transfer z JOIN points_award y ON y.transfer_id = z.id AND y.is_outside AND NOT y.is_loss
+        CROSS JOIN LATERAL (SELECT coalesce(sum(q.points), 0)::bigint AS undone FROM points_refund_award q WHERE q.transfer_id = z.id) u
+        WHERE z.bucket = b64 AND z.wallet_id = wallet AND z.kind = 8 AND z.reverses_id IS NULL AND z.journal_id <> p_sale AND z.points > u.undone
+          AND NOT EXISTS (SELECT FROM points_transfer q WHERE q.bucket = b64 AND q.wallet_id = wallet AND q.reverses_id = z.id AND q.kind = 8
+            AND NOT EXISTS (SELECT FROM points_refund_award c WHERE c.transfer_id = z.id))
+        ORDER BY z.booked_at DESC, z.seq DESC LOOP
       x := least(lacking - charged_credit, r.points);
       one := ROW(0, r.id, r.debit_id, true, true, x, 0, 0, 0, 0);
       awards := awards || one; payers := payers || r.debit_id; charged_credit := charged_credit + x;
@@ -351,12 +357,12 @@ BEGIN
   END IF;
   -- 4 the writing: what had been spent comes back
   jid := nextval('points_transfer_id'); tid := jid; sq := w.seq; bal := w.balance; pend := w.pending;
-  at := greatest(ts, w.last_at + interval '1 microsecond'); first_at := at;
+  at := greatest(ts, w.last_at + interval '1 microsecond'); first_at := at; wrote_at := w.last_at;
   skip := s.spent_points - was_spent;
   FOR r IN SELECT * FROM (VALUES (2::smallint, t.proceeds_id, from_proceeds, from_fee), (2::smallint, s.float_id, from_float, 0::bigint), (10::smallint, 4::bigint, advanced, 0::bigint))
       AS z(kind, from_id, points, rest) WHERE z.points + z.rest > 0 LOOP
     IF sq > w.seq THEN tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; END IF;
-    sq := sq + 1; bal := bal + r.points + r.rest;
+    sq := sq + 1; wrote_at := at; bal := bal + r.points + r.rest;
     PERFORM points_give_back(wallet, spend.id, spend.booked_at, skip, r.points + r.rest, tid, at, today);
     skip := skip + r.points + r.rest;
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
@@ -373,7 +379,7 @@ BEGIN
     END IF;
     back := CASE WHEN is_late THEN 0 ELSE d_rest END;
     IF taken + back > 0 THEN
-      sq := sq + 1;
+      sq := sq + 1; wrote_at := at;
       INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
           debit_id, credit_id, points, rest_id, rest, matures_on, expires_on, due_on, balance_after, reverses_id)
         VALUES (b64, wallet, at, sq, tid, jid, earn.kind, p_event, day, p_outlet, p_actor,
@@ -384,18 +390,23 @@ BEGIN
   END IF;
   shorts := short;
   -- … and the bonuses go back to those who paid them
-  FOR g IN SELECT * FROM points_bonuses(wallet, p_sale, s.booked_at, s.eligible_fen, p_kept_eligible, p_bonus_ids, p_bonus_kept) z WHERE z.points > 0 LOOP
+  FOR g IN SELECT * FROM points_bonuses(wallet, p_sale, s.booked_at, s.eligible_fen, p_kept_eligible, p_bonus_ids, p_bonus_kept) z LOOP
+    IF g.points = 0 THEN
+      IF p_kept_bill = 0 THEN PERFORM points_award_undone(g.id, jid, NULL, 0, true); END IF;
+      CONTINUE;
+    END IF;
     IF sq > w.seq THEN tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; END IF;
     SELECT * INTO took FROM points_take(wallet, g.points, CASE WHEN g.is_pending THEN g.matures_on END, g.payer_id, g.expires_on, tid, at);
     pend := pend - took.was_pending; bal := bal - took.taken; shorts := shorts + g.points - took.taken;
     IF took.taken > 0 THEN
-      sq := sq + 1;
+      sq := sq + 1; wrote_at := at;
       INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
           debit_id, credit_id, points, matures_on, expires_on, due_on, balance_after, reverses_id)
         VALUES (b64, wallet, at, sq, tid, jid, 8, p_event, day, p_outlet, p_actor, g.payer_id, wallet, -took.taken, g.matures_on, g.expires_on, g.due_on, bal, g.id);
       IF g.payer_id = s.float_id THEN f_bal := f_bal + took.taken;
       ELSE UPDATE points_account z SET balance = z.balance + took.taken WHERE z.id = g.payer_id; END IF;
     END IF;
+    less := less + points_award_undone(g.id, jid, CASE WHEN took.taken > 0 THEN tid END, g.points, p_kept_bill = 0);
     awards := awards || ROW(0, g.id, g.payer_id, g.payer_id NOT IN (t.float_id, t.promo_id), false, g.points, took.taken, 0, 0, 0)::points_refund_award;
   END LOOP;
   -- What others paid and cannot be taken is the merchant's to pay: from its float, from what is due to it, else it owes it.
@@ -403,6 +414,7 @@ BEGIN
   FOR i IN 1 .. cardinality(awards) LOOP
     one := awards[i];
     one.refund_id := jid;
+    IF one.is_reward THEN less := less + points_award_undone(one.transfer_id, jid, NULL, one.points, false); END IF;
     IF one.is_outside THEN
       x := one.points - one.taken;
       one.charged := least(x, f_bal); f_bal := f_bal - one.charged; x := x - one.charged;
@@ -417,6 +429,7 @@ BEGIN
     END IF;
     awards[i] := one;
   END LOOP;
+  IF p_kept_bill = 0 THEN PERFORM points_award_unstamp(p_sale, wallet, s.float_id, jid); END IF;
   -- All money that comes to the merchant repays advances first.
   IF f_bal > 0 THEN
     x := points_pay_claims(s.float_id, 4, f_bal);
@@ -432,19 +445,19 @@ BEGIN
   FOR r IN SELECT z.ctid AS tid, z.*, CASE WHEN a.kind = 11 THEN z.funder_id ELSE 5 END AS to_id FROM points_lot z JOIN points_account a ON a.id = z.funder_id
       WHERE d_spent > 0 AND z.bucket = b64 AND z.wallet_id = wallet AND z.matures_on = '2000-01-01' AND z.is_open AND z.lapses_on < today AND z.remaining > 0 AND z.held = 0
       ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
-    tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; sq := sq + 1; bal := bal - r.remaining; lapsed := lapsed + r.remaining;
+    tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; sq := sq + 1; wrote_at := at; bal := bal - r.remaining; lapsed := lapsed + r.remaining;
     UPDATE points_lot z SET remaining = 0, is_open = false WHERE z.ctid = r.tid;
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points, expires_on, due_on, balance_after)
-      VALUES (b64, wallet, at, sq, tid, tid, 3, p_event, today, p_actor, wallet, r.to_id, r.remaining, r.expires_on, today, bal);
+      VALUES (b64, wallet, at, sq, tid, jid, 3, p_event, today, p_actor, wallet, r.to_id, r.remaining, r.expires_on, today, bal);
     INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
       VALUES (b64, wallet, at, tid, r.lapses_on, r.funder_id, r.expires_on, r.remaining);
     IF r.to_id <> 5 THEN UPDATE points_account z SET balance = z.balance + r.remaining WHERE z.id = r.to_id; END IF;
   END LOOP;
   keep_back := CASE WHEN p_cash_given THEN 0 ELSE least(shorts, cash) END;
   claimed := shorts - keep_back;
-  IF sq > w.seq OR credit_down > 0 OR undone_outside + charged_credit > 0 THEN
-    UPDATE points_wallet SET balance = bal, pending = pend, seq = sq, last_at = CASE WHEN sq > w.seq THEN at ELSE last_at END,
-      credit = credit - credit_down, rewarded = greatest(0, rewarded - undone_outside - charged_credit) WHERE id = wallet;
+  IF sq > w.seq OR credit_down > 0 OR less > 0 THEN
+    UPDATE points_wallet SET balance = bal, pending = pend, seq = sq, last_at = wrote_at,
+      credit = credit - credit_down, rewarded = rewarded - less WHERE id = wallet;
   END IF;
   INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, reverses_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
       rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)

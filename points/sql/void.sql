@@ -70,7 +70,6 @@ BEGIN
           AND z.lapses_on = own.lapses_on AND z.lapses_on >= (ts AT TIME ZONE 'Asia/Shanghai')::date), 0);
       END IF;
       IF total < g.points THEN st := 9; fig := coalesce(fig, 0) + g.points - total; END IF;
-      IF g.debit_id NOT IN (SELECT unnest(ARRAY[z.float_id, z.promo_id]) FROM points_terms z WHERE z.id = s.terms_id) THEN given := given + g.points; END IF;
       payers := payers || g.debit_id;
     END LOOP;
   END IF;
@@ -119,7 +118,10 @@ BEGIN
           VALUES (own.bucket, wallet, at, tid, own.lapses_on, own.funder_id, own.expires_on, sold.points);
       END IF;
       IF sold.kind IN (1, 15) THEN returned := returned + sold.points + sold.rest; END IF;
-      IF sold.kind = 8 THEN UPDATE points_account z SET balance = z.balance + sold.points WHERE z.id = sold.debit_id AND z.kind IN (3, 11, 12); END IF;
+      IF sold.kind = 8 THEN
+        UPDATE points_account z SET balance = z.balance + sold.points WHERE z.id = sold.debit_id AND z.kind IN (3, 11, 12);
+        given := given + points_award_undone(sold.id, jid, tid, sold.points, true);
+      END IF;
     END IF;
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
         debit_id, credit_id, points, rest_id, rest, matures_on, expires_on, due_on, balance_after, reverses_id)
@@ -130,8 +132,9 @@ BEGIN
     UPDATE points_wallet SET balance = bal, pending = pend, seq = sq, last_at = at,
       credit = credit - CASE WHEN s.reason = 0 OR issue IS NOT NULL THEN (SELECT points_credit_of(s.rebate_fen, 10000 - z.member_bps - z.centre_bps - z.promo_bps)
         FROM points_terms z WHERE z.id = s.terms_id) ELSE 0 END,
-      rewarded = greatest(0, rewarded - given) WHERE id = wallet;
+      rewarded = rewarded - given WHERE id = wallet;
   END IF;
+  PERFORM points_award_unstamp(p_sale, wallet, s.float_id, jid);
   INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, reverses_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
       rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
     VALUES (p_outlet, first_at, jid, wallet, s.float_id, s.terms_id, p_sale, p_event, day, -s.bill_fen, -s.paid_fen, -s.eligible_fen,

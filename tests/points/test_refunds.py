@@ -6,9 +6,10 @@ import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
-from points import accounts, closing, rollup, verify
+from points import accounts, closing, promises, rollup, verify
 from points.models import Account, Claim, Due, Reversal, Sale, Wallet
 from points.refunds import ByLines, ByTotal, RefundOutcome, left_of, preview, refund
+from tests.points.ruling import budget, rule
 from tests.points.shops import NOON, TEST, Shop, everything, moved, open_shop, totals
 
 FEE, BUFFER, BREAKAGE = (accounts.house(name) for name in ("fee", "buffer", "breakage"))
@@ -193,3 +194,65 @@ def test_a_sale_without_points_gives_back_money_only(db: None) -> None:
     assert moved(before) == {}
     assert Wallet.objects.get(pk=wallet.pk).credit == 0
     sound()
+
+
+def test_row_6_a_bonus_of_others_goes_back_to_its_payer_and_what_is_spent_is_charged(db: None) -> None:
+    shop = open_shop(matures_days=0)
+    other = open_shop(matures_days=0, spend_share_bps=10_000)
+    payer, wallet = budget(), shop.wallet()
+    rule(payer, {"kind": "rate", "bps": 100})
+    before = totals()
+    sale = shop.sell(wallet, 10_000)
+    assert moved(before)[payer] == -100
+    # Half comes back: half of the bonus goes back to its budget.
+    part = back(shop, sale.sale_id, 5_000)
+    assert [(bonus.points, bonus.taken, bonus.charged_fen) for bonus in part.bonuses] == [(50, 50, 0)]
+    assert moved(before)[payer] == -50
+    sound()
+    # 270 of the 300 points are spent elsewhere (first those that the shop paid); then the rest comes back: 30 are there.
+    other.sell(wallet, 0, spend_points=270)
+    rest = back(shop, sale.sale_id, 5_000)
+    (bonus,) = rest.bonuses
+    assert (rest.points_taken, rest.points_short, bonus.taken, bonus.charged_fen) == (30, 220, 0, 50)
+    assert (rest.keep_back_fen, rest.cash_back_fen) == (270, 4_730)
+    # The budget is whole; the shop has 250 − 30 − 50 less than before and keeps 270 of the cash.
+    assert moved(before).get(payer, 0) == 0
+    assert moved(before)[shop.merchant.float_id] == -270
+    wallet.refresh_from_db()
+    assert (wallet.credit, wallet.rewarded) == (0, 0)
+    sound()
+
+
+def test_a_void_undoes_bonuses_with_the_sale(shop: Shop) -> None:
+    payer, wallet = budget(), shop.wallet()
+    rule(payer, {"kind": "rate", "bps": 100})
+    before = totals()
+    sale = shop.sell(wallet, 10_000)
+    assert shop.void(sale.sale_id).status == "booked"
+    assert moved(before) == {}
+    wallet.refresh_from_db()
+    assert (wallet.balance, wallet.credit, wallet.rewarded) == (0, 0, 0)
+    sound()
+
+
+def test_a_promise_is_refunded_before_and_after_it_is_paid(db: None) -> None:
+    shop = open_shop(float_fen=0, matures_days=0)
+    wallet, before = shop.wallet(), totals()
+    old = NOON - timedelta(days=1)
+    promises.set_line(float_id=shop.merchant.float_id, limit_fen=5_000, period=1, actor=TEST, at=old, now=old)
+    sale = shop.sell(wallet, 10_000)
+    assert sale.status == "promised"
+    part = back(shop, sale.sale_id, 5_000)
+    assert (part.points_undone, part.points_unpromised, part.cash_back_fen) == (250, 250, 5_000)
+    assert moved(before) == {}
+    sound()
+    shop.top_up(1_000)
+    assert promises.pay(shop.merchant.float_id, NOON + timedelta(minutes=6)).issued == 1
+    assert moved(before)[wallet.pk] == 250
+    sound()
+    rest = back(shop, sale.sale_id, 5_000, now=NOON + timedelta(minutes=7))
+    assert (rest.points_taken, rest.rest_back_fen) == (250, 150)
+    assert moved(before) == {accounts.house("custody"): -1_000, shop.merchant.float_id: 1_000}
+    sound()
+
+
