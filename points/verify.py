@@ -242,7 +242,7 @@ _LAWS: dict[str, str] = {
             OR r.keep_back_fen + r.claimed <> r.short + coalesce(a.short, 0) OR NOT r.is_cash_given AND r.claimed > 0 AND r.keep_back_fen < r.cash_fen
             OR r.from_fee <> coalesce(-j.fee, 0) OR r.from_proceeds <> coalesce(-j.proceeds, 0) OR r.from_float <> coalesce(-j.float, 0)
             OR r.advanced <> coalesce(-j.advanced, 0) OR r.taken <> coalesce(-j.taken, 0) OR coalesce(a.taken, 0) <> coalesce(-j.bonus, 0)
-            OR coalesce(a.charged, 0) <> coalesce(j.charged, 0) OR r.credit_charged <> coalesce(a.reward, 0)
+            OR coalesce(a.charged, 0) <> coalesce(j.charged, 0) OR r.lapsed <> coalesce(j.lapsed, 0) OR r.credit_charged <> coalesce(a.reward, 0)
             OR r.advanced <> coalesce(c.advanced, 0) OR r.claimed <> coalesce(c.claimed, 0) OR r.fee_lacking <> coalesce(c.fee, 0) OR coalesce(a.owed, 0) <> coalesce(c.owed, 0)
             OR r.promised <> coalesce(p.points, 0) OR r.rest_due <> coalesce(d.amount, 0) OR coalesce(a.due, 0) <> coalesce(d.to_payers, 0))
         FROM points_refund r FULL JOIN (
@@ -250,8 +250,9 @@ _LAWS: dict[str, str] = {
         LEFT JOIN (SELECT x.journal_id, sum(x.rest) FILTER (WHERE x.kind = 2) AS fee, sum(x.points) FILTER (WHERE x.kind = 2 AND k.kind = 4) AS proceeds,
             sum(x.points) FILTER (WHERE x.kind = 2 AND k.kind = 3) AS float, sum(x.points) FILTER (WHERE x.kind = 10 AND x.credit_id = 4) AS advanced,
             sum(x.points) FILTER (WHERE x.kind IN (1, 15)) AS taken, sum(x.points) FILTER (WHERE x.kind = 8 AND x.reverses_id IS NOT NULL) AS bonus,
-            sum(x.points) FILTER (WHERE x.kind = 9) AS charged
-          FROM points_transfer x LEFT JOIN points_account k ON k.id = x.credit_id WHERE x.kind IN (1, 2, 8, 9, 10, 15) GROUP BY 1) j ON j.journal_id = r.refund_id
+            sum(x.points) FILTER (WHERE x.kind = 9) AS charged,
+            sum(x.points) FILTER (WHERE x.kind = 3) AS lapsed
+          FROM points_transfer x LEFT JOIN points_account k ON k.id = x.credit_id WHERE x.kind IN (1, 2, 3, 8, 9, 10, 15) GROUP BY 1) j ON j.journal_id = r.refund_id
         LEFT JOIN (SELECT refund_id, sum(points - taken) FILTER (WHERE NOT is_reward) AS short, sum(taken) AS taken, sum(charged) AS charged, sum(due) AS due, sum(owed) AS owed,
             sum(points) FILTER (WHERE is_reward) AS reward FROM points_refund_award GROUP BY 1) a ON a.refund_id = r.refund_id
         LEFT JOIN (SELECT refund_id, sum(points) FILTER (WHERE why = 1) AS claimed, sum(points) FILTER (WHERE why = 2) AS advanced, sum(points) FILTER (WHERE why = 3) AS owed,

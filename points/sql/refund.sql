@@ -442,16 +442,16 @@ BEGIN
   END IF;
   IF f_bal <> f.balance THEN UPDATE points_account z SET balance = f_bal WHERE z.id = s.float_id; END IF;
   -- Points that came back after their last day lapse at once (row 25).
-  FOR r IN SELECT z.ctid AS tid, z.*, CASE WHEN a.kind = 11 THEN z.funder_id ELSE 5 END AS to_id FROM points_lot z JOIN points_account a ON a.id = z.funder_id
-      WHERE d_spent > 0 AND z.bucket = b64 AND z.wallet_id = wallet AND z.matures_on = '2000-01-01' AND z.is_open AND z.lapses_on < today AND z.remaining > 0 AND z.held = 0
+  FOR r IN SELECT z.ctid AS tid, z.remaining - z.held AS lapsing, z.held, z.lapses_on, z.funder_id, z.expires_on, CASE WHEN a.kind = 11 THEN z.funder_id ELSE 5 END AS to_id FROM points_lot z JOIN points_account a ON a.id = z.funder_id
+      WHERE d_spent > 0 AND z.bucket = b64 AND z.wallet_id = wallet AND z.matures_on = '2000-01-01' AND z.is_open AND z.lapses_on < today AND z.remaining > z.held
       ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
-    tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; sq := sq + 1; wrote_at := at; bal := bal - r.remaining; lapsed := lapsed + r.remaining;
-    UPDATE points_lot z SET remaining = 0, is_open = false WHERE z.ctid = r.tid;
+    tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; sq := sq + 1; wrote_at := at; bal := bal - r.lapsing; lapsed := lapsed + r.lapsing;
+    UPDATE points_lot z SET remaining = z.held, is_open = z.held > 0 WHERE z.ctid = r.tid;
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points, expires_on, due_on, balance_after)
-      VALUES (b64, wallet, at, sq, tid, jid, 3, p_event, today, p_actor, wallet, r.to_id, r.remaining, r.expires_on, today, bal);
+      VALUES (b64, wallet, at, sq, tid, jid, 3, p_event, today, p_actor, wallet, r.to_id, r.lapsing, r.expires_on, today, bal);
     INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
-      VALUES (b64, wallet, at, tid, r.lapses_on, r.funder_id, r.expires_on, r.remaining);
-    IF r.to_id <> 5 THEN UPDATE points_account z SET balance = z.balance + r.remaining WHERE z.id = r.to_id; END IF;
+      VALUES (b64, wallet, at, tid, r.lapses_on, r.funder_id, r.expires_on, r.lapsing);
+    IF r.to_id <> 5 THEN UPDATE points_account z SET balance = z.balance + r.lapsing WHERE z.id = r.to_id; END IF;
   END LOOP;
   keep_back := CASE WHEN p_cash_given THEN 0 ELSE least(shorts, cash) END;
   claimed := shorts - keep_back;

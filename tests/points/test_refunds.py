@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from points import accounts, closing, promises, rollup, verify
-from points.models import Account, Claim, Due, Reversal, Sale, Wallet
-from points.refunds import ByLines, ByTotal, RefundOutcome, left_of, preview, refund
+from points import accounts, clearing, closing, expiry, partitions, promises, rollup, verify
+from points.models import Account, Claim, Due, Lot, Reversal, Sale, Split, Wallet
+from points.refunds import ByLines, ByTotal, RefundOutcome, left_of, preview, refund, settle
 from tests.points.ruling import budget, rule
 from tests.points.shops import NOON, TEST, Shop, everything, moved, open_shop, totals
 
@@ -256,3 +257,133 @@ def test_a_promise_is_refunded_before_and_after_it_is_paid(db: None) -> None:
     sound()
 
 
+def pay_out(shop: Shop, at: datetime = NOON) -> None:
+    """Take everything out of a shop's proceeds, as a payout would."""
+    held = accounts.balance(shop.merchant.proceeds_id)
+    clearing.retain(account_id=shop.merchant.proceeds_id, amount_fen=held, actor=TEST, at=at, now=at)
+
+
+def test_rows_14_and_15_where_points_come_from_when_the_proceeds_are_gone(shop: Shop) -> None:
+    """First the float, then a fifth of what the alliance kept of the shop's own sales, then a promise; nothing below zero."""
+    other = open_shop(float_fen=9_000, matures_days=0, spend_share_bps=10_000)
+    old = NOON - timedelta(days=20)
+    # Its own kept sale: rebate 8,000; fee 1,500 and buffer 500 of it are released. A fifth is 400.
+    other.sell(other.wallet(), 100_000, event_at=old, now=old)
+    closing.close(NOON.date() - timedelta(days=2), now=NOON)
+    wallet = shop.wallet(points=3_000)
+    sale = other.sell(wallet, 0, spend_points=3_000)
+    pay_out(other)
+    before = totals()
+    outcome = back(other, sale.sale_id, 3_000)
+    assert (outcome.fee_back_fen, outcome.advanced_fen, outcome.points_promised, outcome.points_back_now) == (
+        30,
+        400,
+        1_570,
+        1_430,
+    )
+    assert moved(before) == {
+        wallet.pk: 1_430,
+        other.merchant.fee_rest_id: -30,
+        other.merchant.float_id: -1_000,
+        BUFFER: -400,
+    }
+    sound()
+    # The advance is there once: no second one before it is paid back.
+    again = other.sell(wallet, 0, spend_points=100)
+    pay_out(other)
+    assert back(other, again.sale_id, 100).points_promised == 99
+    # Money comes: the advance first, then the points, in their order.
+    other.top_up(1_000)
+    assert settle(NOON + timedelta(minutes=6)) == (0, 1_000)
+    assert moved(before).get(BUFFER, 0) == 0
+    assert moved(before)[wallet.pk] == 1_430 + 600 - 99
+    sound()
+    other.top_up(5_000)
+    assert settle(NOON + timedelta(minutes=7)) == (0, 970 + 99)
+    assert moved(before)[wallet.pk] == 3_000
+    assert settle(NOON + timedelta(minutes=8)) == (0, 0)
+    sound()
+
+
+def test_row_20_a_claim_is_recovered_from_the_next_mature_points(slow_shop: Shop) -> None:
+    other = open_shop(matures_days=0, spend_share_bps=10_000)
+    shop = open_shop(matures_days=0)
+    wallet = shop.wallet()
+    sale = shop.sell(wallet, 10_000)
+    other.sell(wallet, 0, spend_points=500)
+    back(shop, sale.sale_id, 10_000, cash_given=True)
+    before = totals()
+    slow_shop.sell(wallet, 6_000)  # 300 points that are not mature yet
+    assert settle(NOON + timedelta(minutes=6)) == (0, 0)
+    other.sell(wallet, 4_000)  # 200 that are
+    assert settle(NOON + timedelta(minutes=7)) == (200, 0)
+    assert moved(before)[shop.merchant.float_id] == 200
+    expiry.mature(NOON.date() + timedelta(days=7))
+    assert settle(NOON + timedelta(days=7)) == (300, 0)
+    assert (Claim.objects.get().repaid, moved(before).get(wallet.pk, 0)) == (500, 0)
+    sound()
+
+
+def test_row_18_a_party_that_is_short_makes_the_merchant_wait(db: None) -> None:
+    shop = open_shop(matures_days=0)
+    wallet, before = shop.wallet(), totals()
+    old, centre = NOON - timedelta(days=20), shop.outlet.centre_account_id
+    sale = shop.sell(wallet, 10_000, event_at=old, now=old)
+    closing.close(NOON.date() - timedelta(days=2), now=NOON)
+    clearing.retain(account_id=centre, amount_fen=100, actor=TEST, at=NOON, now=NOON)
+    back(shop, sale.sale_id, 10_000)
+    closing.close(NOON.date() - timedelta(days=1), now=NOON)
+    # Fee and buffer gave back their own 200; the centre's 100 wait.
+    assert moved(before).get(FEE, 0) == moved(before).get(BUFFER, 0) == 0
+    assert moved(before)[shop.merchant.float_id] == -100
+    due = Due.objects.get()
+    assert (due.amount, due.paid) == (300, 200)
+    split = Split.objects.get(account_id=rest_of(shop))
+    assert (split.total, split.centre, split.unpaid, split.short) == (0, 100, 100, 100)
+    sound()
+    # The centre's next takings, of another merchant: the next close takes them.
+    second = open_shop(matures_days=0)
+    third = Shop(replace(second.outlet, centre_account_id=centre), second.merchant, second.terms, second.caller)
+    third.sell(third.wallet(), 20_000, event_at=old + timedelta(days=12), now=old + timedelta(days=12))
+    closing.close(NOON.date(), now=NOON + timedelta(days=1))
+    closing.close(NOON.date() + timedelta(days=1), now=NOON + timedelta(days=2))
+    assert (Due.objects.get().paid, shop.merchant.float_id in moved(before)) == (300, False)
+    sound()
+
+
+def test_row_21_rewards_that_the_credit_no_longer_bears_are_charged(db: None) -> None:
+    """A stamp card's 100 points are borne by the credit of sales before; the sale that bore them comes back."""
+    shop = open_shop(matures_days=0)
+    payer, wallet = budget(), shop.wallet()
+    first = shop.sell(wallet, 10_000)  # credit 160
+    rule(payer, {"kind": "fixed", "points": 100}, code="card", scope={"stamp_every": 1})
+    shop.sell(wallet, 100)  # credit + 1
+    wallet.refresh_from_db()
+    assert (wallet.credit, wallet.rewarded) == (161, 100)
+    before = totals()
+    outcome = back(shop, first.sale_id, 10_000)
+    # 1 stays, 100 were given: 99 are lacking, less than the 300 of the rest that return.
+    assert (outcome.credit_charged_fen, outcome.rest_back_fen, outcome.keep_back_fen) == (99, 300, 0)
+    assert moved(before) == {wallet.pk: -500, rest_of(shop): -300, payer: 99, shop.merchant.float_id: 701}
+    wallet.refresh_from_db()
+    assert (wallet.credit, wallet.rewarded) == (1, 1)
+    sound()
+
+
+def test_row_25_points_into_a_lapsed_lot(shop: Shop) -> None:
+    """They can be used until thirty days after their original expiry, however often they go there and back."""
+    other = open_shop(matures_days=0, spend_share_bps=10_000)
+    wallet = shop.wallet(points=100)
+    lot = Lot.objects.get(wallet_id=wallet.pk)
+    last = datetime.combine(lot.expires_on, NOON.timetz())
+    partitions.ahead(4, last.date() - timedelta(days=62))
+    first = other.sell(wallet, 0, spend_points=100, event_at=last - timedelta(days=1), now=last - timedelta(days=1))
+    back(other, first.sale_id, 100, now=last + timedelta(days=20))
+    assert Lot.objects.get(wallet_id=wallet.pk, remaining=100).lapses_on == lot.expires_on + timedelta(days=30)
+    at = last + timedelta(days=25)
+    second = other.sell(wallet, 0, spend_points=100, event_at=at, now=at)
+    before = totals()
+    late = back(other, second.sale_id, 100, now=last + timedelta(days=31))
+    assert (late.points_back, late.points_lapsed, late.available_after) == (100, 100, 0)
+    assert moved(before) == {other.merchant.proceeds_id: -99, other.merchant.fee_rest_id: -1, BREAKAGE: 100}
+    sound()
