@@ -160,6 +160,7 @@ def lived(shop: Shop) -> dict[str, int]:
     refunded()
     cleared(shop, wallet)
     sealing.seal(now=NOON)
+    shop.sell(wallet, 10_000)
     held = [shop.hold(wallet, 40).sale_id or 0 for _ in range(4)]
     assert shop.capture(held[1], 30, paid_fen=100).status == "booked"
     assert shop.release(held[2]).status == "booked"
