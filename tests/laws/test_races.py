@@ -409,7 +409,7 @@ def test_twins_with_bonuses_get_one_answer() -> None:
     shop = open_shop(float_fen=10_000_000, matures_days=0)
     ruling.rule(ruling.budget(), {"kind": "rate", "bps": 100})
     wallet, at = shop.wallet(), timezone.now()
-    answers = together(8, lambda n: post(shop, wallet, 8_000, at, key="one", body="one"))
+    answers = together(8, lambda _n: post(shop, wallet, 8_000, at, key="one", body="one"))
     assert {(a.sale_id, a.bonus_points, a.balance_after) for a in answers} == {(answers[0].sale_id, 80, 480)}
     assert sum(not a.replayed for a in answers) == 1
     sound()
