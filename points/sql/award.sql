@@ -10,7 +10,7 @@ CREATE TABLE points_award (
   journal_id bigint NOT NULL,
   rule_id bigint NOT NULL,
   wallet_id bigint NOT NULL,
-  payer_id bigint NOT NULL REFERENCES points_account,
+  payer_id bigint NOT NULL,
   transfer_id bigint,
   on_day date NOT NULL,
   points bigint NOT NULL,
@@ -97,19 +97,20 @@ END $$;
 
 -- Adds to the sums of a rule: to this member and to all, on this day and in all. The rows of all are guarded by the payer's row.
 CREATE FUNCTION points_award_count(p_rule bigint, p_wallet bigint, p_day date, p_points bigint, p_stamps integer) RETURNS void
-LANGUAGE sql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
   -- The row is there before anything is taken off: a row that is proposed below zero would be refused before it met the one it joins.
   INSERT INTO points_award_used AS z (rule_id, wallet_id, on_day, points, stamps)
     SELECT p_rule, v.wallet_id, v.on_day, greatest(p_points, 0), CASE WHEN v.wallet_id = 0 THEN 0 ELSE greatest(p_stamps, 0) END
       FROM (VALUES (0::bigint, '2000-01-01'::date), (0, p_day), (p_wallet, '2000-01-01'), (p_wallet, p_day)) v(wallet_id, on_day)
       WHERE p_points <> 0 OR v.wallet_id <> 0 ORDER BY v.wallet_id, v.on_day
     ON CONFLICT (rule_id, wallet_id, on_day) DO UPDATE SET points = z.points + p_points,
-      stamps = z.stamps + CASE WHEN z.wallet_id = 0 THEN 0 ELSE p_stamps END
-$$;
+      stamps = z.stamps + CASE WHEN z.wallet_id = 0 THEN 0 ELSE p_stamps END;
+END $$;
 
 -- A bill and its bonuses. p_seq: the wallet's place when the rules were evaluated; p_versions with the points and stamps of each, and
 -- the stamps before. Whatever moved meanwhile, or does not fit, is 40001: nothing was booked, evaluate anew (with the facts locked).
--- A bill that was answered before, is refused, or is booked without points gives none.
+-- A bill that was answered before, is refused, is booked without points or is promised gives none.
 CREATE FUNCTION points_post_awarded(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_wallet bigint, p_outlet bigint, p_rest bigint,
   p_event timestamptz, p_paid integer, p_eligible integer, p_spend integer, p_reference text, p_now timestamptz, p_at_event boolean,
@@ -121,9 +122,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   mature CONSTANT date := '2000-01-01';
-  w record; v record; s record; t record; g record; o record;
-  b64 smallint := (p_wallet % 64)::smallint; ev_day date := (p_event AT TIME ZONE 'Asia/Shanghai')::date;
-  ids bigint[]; is_mature boolean; promised date; expires date; b_day date; at timestamptz; sq bigint; bal bigint; pend bigint; tid bigint; has_legs boolean;
+  w_seq bigint; w_pending bigint; w_credit bigint; t_float bigint; t_days integer; f_closed date; is_float boolean; payers bigint[]; g record;
+  b64 smallint := (p_wallet % 64)::smallint; ev_day date := (p_event AT TIME ZONE 'Asia/Shanghai')::date; b_day date;
+  is_mature boolean; promised date; expires date; at timestamptz; sq bigint; bal bigint; pend bigint; tid bigint; has_legs boolean;
   own_bound bigint; outside bigint := 0; own_outside bigint := 0; given bigint := 0;
 BEGIN
   IF cardinality(p_versions) IS DISTINCT FROM cardinality(p_points) OR cardinality(p_versions) IS DISTINCT FROM cardinality(p_stamps)
@@ -131,42 +132,50 @@ BEGIN
      OR EXISTS (SELECT FROM unnest(p_points, p_stamps) z(points, stamps) WHERE (z.points >= 0 AND z.stamps >= 0 AND z.points + z.stamps > 0) IS NOT TRUE) THEN
     RAISE EXCEPTION 'no bonuses' USING ERRCODE = '22023';
   END IF;
-  SELECT z.seq, z.pending, z.credit - z.rewarded AS credit INTO w FROM points_wallet z WHERE z.id = p_wallet FOR NO KEY UPDATE;
-  -- Floats that pay are locked together with the sale's own.
-  SELECT array_agg(DISTINCT a.id) INTO ids FROM unnest(p_versions) u JOIN rules_version v ON v.id = u JOIN rules_rule r ON r.id = v.rule_id
-    JOIN points_account a ON a.id = r.payer_id WHERE a.kind = 3;
-  IF ids IS NOT NULL THEN
-    PERFORM 1 FROM points_account z WHERE z.kind = 3
-      AND (z.id = ANY (ids) OR z.id = (SELECT y.float_id FROM points_account y WHERE y.id = p_rest)) ORDER BY z.id FOR NO KEY UPDATE;
+  SELECT z.seq, z.pending, z.credit - z.rewarded INTO w_seq, w_pending, w_credit FROM points_wallet z WHERE z.id = p_wallet FOR NO KEY UPDATE;
+  SELECT t.float_id, t.matures_days, f.closed_on,
+      points_credit_of((p_eligible::bigint * t.rate_bps + 5000) / 10000, 10000 - t.member_bps - t.centre_bps - t.promo_bps)
+    INTO t_float, t_days, f_closed, own_bound
+    FROM points_account a JOIN points_terms t ON t.id = a.terms_id JOIN points_account f ON f.id = t.float_id WHERE a.id = p_rest;
+  IF cardinality(p_versions) > 0 THEN
+    SELECT coalesce(array_agg(z.id), '{}'), bool_or(z.kind = 3 AND z.id <> t_float) INTO payers, is_float
+      FROM unnest(p_versions, p_points) u(id, points) JOIN rules_version x ON x.id = u.id JOIN rules_rule r ON r.id = x.rule_id
+      JOIN points_account z ON z.id = r.payer_id WHERE u.points > 0;
+    -- Another's float that pays is locked together with the sale's own.
+    IF is_float THEN
+      PERFORM 1 FROM points_account z WHERE z.id = ANY (payers || t_float) AND z.kind = 3 ORDER BY z.id FOR NO KEY UPDATE;
+    END IF;
   END IF;
-  SELECT z.ord, z.status, z.replayed, z.sale_id, z.booked_at, z.points, z.spent, z.rest, z.balance_after, z.available_after, z.figure INTO o
+  SELECT z.ord, z.status, z.replayed, z.sale_id, z.booked_at, z.points, z.spent, z.rest, z.balance_after, z.available_after, z.figure
+    INTO ord, status, replayed, sale_id, booked_at, points, spent, rest, balance_after, available_after, figure
     FROM points_post_one(p_caller_kind, p_caller_id, p_actor, p_key, p_body, p_wallet, p_outlet, p_rest, p_event, p_paid, p_eligible, p_spend, p_reference,
       p_now, p_at_event, p_patient) z;
-  ord := o.ord; status := o.status; replayed := o.replayed; sale_id := o.sale_id; booked_at := o.booked_at; points := o.points; spent := o.spent;
-  rest := o.rest; balance_after := o.balance_after; available_after := o.available_after; figure := o.figure;
-  SELECT z.* INTO s FROM points_sale z WHERE o.status = 0 AND NOT o.replayed AND z.outlet_id = p_outlet AND z.booked_at = o.booked_at AND z.id = o.sale_id;
-  IF s.id IS NULL OR s.reason <> 0 OR s.kind <> 1 THEN RETURN NEXT; RETURN; END IF;
-  IF w.seq <> p_seq THEN RAISE EXCEPTION 'the wallet moved meanwhile' USING ERRCODE = '40001'; END IF;
+  -- A figure: promised.
+  IF status <> 0 OR replayed OR figure IS NOT NULL THEN RETURN NEXT; RETURN; END IF;
+  IF w_seq <> p_seq THEN RAISE EXCEPTION 'the wallet moved meanwhile' USING ERRCODE = '40001'; END IF;
+  INSERT INTO points_trace VALUES (sale_id, p_wallet, p_steps, p_facts);
+  IF p_first THEN
+    INSERT INTO points_visit VALUES (t_float, p_wallet, sale_id) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN RAISE EXCEPTION 'not the first visit' USING ERRCODE = '40001'; END IF;
+  END IF;
+  IF cardinality(p_versions) = 0 THEN RETURN NEXT; RETURN; END IF;
 
-  SELECT z.seq, z.last_at, z.balance, z.pending INTO v FROM points_wallet z WHERE z.id = p_wallet;
-  SELECT z.matures_days, 10000 - z.member_bps - z.centre_bps - z.promo_bps AS kept INTO t FROM points_terms z WHERE z.id = s.terms_id;
-  own_bound := points_credit_of(s.rebate_fen, t.kept);
-  b_day := (s.booked_at AT TIME ZONE 'Asia/Shanghai')::date;
-  promised := b_day + t.matures_days;
-  -- With the points of the sale, if it has any: the same day.
-  is_mature := CASE WHEN o.points > 0 THEN v.pending = w.pending ELSE promised <= b_day END;
+  SELECT z.seq, z.last_at, z.balance, z.pending INTO sq, at, bal, pend FROM points_wallet z WHERE z.id = p_wallet;
+  has_legs := sq > w_seq;
+  IF NOT has_legs THEN at := booked_at - interval '1 microsecond'; END IF;
+  -- Row 41: maturity, expiry and close count from the arrival, with the points of the sale.
+  b_day := (booked_at AT TIME ZONE 'Asia/Shanghai')::date;
+  promised := b_day + t_days;
+  is_mature := CASE WHEN points > 0 THEN pend = w_pending ELSE promised <= b_day END;
   expires := (date_trunc('quarter', b_day + interval '24 months') + interval '3 months - 1 day')::date;
-  has_legs := v.seq > w.seq;
-  sq := v.seq; bal := v.balance; pend := v.pending;
-  at := CASE WHEN has_legs THEN v.last_at ELSE s.booked_at - interval '1 microsecond' END;
-  -- The payers' rows: floats are locked above; these come after all floats.
-  PERFORM 1 FROM points_account z WHERE z.kind IN (11, 12) AND z.id IN (
-    SELECT r.payer_id FROM unnest(p_versions, p_points) u(id, points) JOIN rules_version x ON x.id = u.id JOIN rules_rule r ON r.id = x.rule_id WHERE u.points > 0)
-    ORDER BY z.kind, z.id FOR NO KEY UPDATE;
+  -- Floats are locked above; these come after all floats.
+  IF cardinality(payers) > 1 THEN
+    PERFORM 1 FROM points_account z WHERE z.id = ANY (payers) AND z.kind IN (11, 12) ORDER BY z.kind, z.id FOR NO KEY UPDATE;
+  END IF;
   FOR g IN
-    SELECT u.id, u.points, u.stamps, u.before, u.o, x.rule_id, r.payer_id, a.kind, f.closed_on,
+    SELECT u.id, u.points, u.stamps, u.before, x.rule_id, r.payer_id, a.kind, f.closed_on,
       x.state IN ('approved', 'live', 'ended') AND x.starts_at <= p_event AND (x.ends_at IS NULL OR p_event < x.ends_at) AS in_force,
-      a.kind = 11 OR CASE a.kind WHEN 3 THEN a.id ELSE a.float_id END <> s.float_id AS is_outside,
+      a.kind = 11 OR CASE a.kind WHEN 3 THEN a.id ELSE a.float_id END <> t_float AS is_outside,
       x.definition ? 'loss' AND x.definition -> 'loss' <> 'null' AS is_loss,
       coalesce((x.definition -> 'scope' ->> 'stamp_every')::bigint, 0) > 0 OR coalesce(x.definition -> 'effect' ->> 'to', 'member') <> 'member' AS is_saved,
       (x.definition -> 'caps' ->> 'bill')::bigint AS bill, (x.definition -> 'caps' ->> 'member_day')::bigint AS member_day,
@@ -182,7 +191,7 @@ BEGIN
     IF g.points > 0 THEN
       UPDATE points_account z SET balance = z.balance - g.points WHERE z.id = g.payer_id AND z.balance >= g.points;
       IF NOT FOUND THEN RAISE EXCEPTION 'the payer of rule % ran short meanwhile', g.id USING ERRCODE = '40001'; END IF;
-      tid := CASE WHEN has_legs THEN nextval('points_transfer_id') ELSE s.id END;
+      tid := CASE WHEN has_legs THEN nextval('points_transfer_id') ELSE sale_id END;
       has_legs := true;
       at := at + interval '1 microsecond'; sq := sq + 1; bal := bal + g.points; given := given + g.points;
       IF NOT is_mature THEN pend := pend + g.points; END IF;
@@ -196,11 +205,11 @@ BEGIN
         DO UPDATE SET earned = z.earned + excluded.earned, remaining = z.remaining + excluded.remaining, is_open = true;
       INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
           debit_id, credit_id, points, matures_on, expires_on, balance_after)
-        VALUES (b64, p_wallet, at, sq, tid, s.id, 8, p_event, greatest(s.booked_on, g.closed_on + 1), p_outlet, p_actor,
+        VALUES (b64, p_wallet, at, sq, tid, sale_id, 8, p_event, greatest(b_day, f_closed + 1, g.closed_on + 1), p_outlet, p_actor,
           g.payer_id, p_wallet, g.points, CASE WHEN is_mature THEN least(ev_day, b_day) ELSE promised END, expires, bal);
     END IF;
     INSERT INTO points_award (sale_id, version_id, journal_id, rule_id, wallet_id, payer_id, transfer_id, on_day, points, stamps, is_outside, is_loss, is_saved, is_pending)
-      VALUES (s.id, g.id, s.id, g.rule_id, p_wallet, g.payer_id, tid, ev_day, g.points, g.stamps, g.is_outside, g.is_loss, g.is_saved, NOT is_mature);
+      VALUES (sale_id, g.id, sale_id, g.rule_id, p_wallet, g.payer_id, tid, ev_day, g.points, g.stamps, g.is_outside, g.is_loss, g.is_saved, NOT is_mature);
     PERFORM points_award_count(g.rule_id, p_wallet, ev_day, g.points, g.stamps);
     IF g.points > g.bill OR EXISTS (SELECT FROM points_award_used z WHERE z.rule_id = g.rule_id AND z.wallet_id IN (0, p_wallet) AND z.on_day IN (mature, ev_day)
         AND (g.points > 0 AND z.points > CASE WHEN z.wallet_id = 0 THEN CASE WHEN z.on_day = mature THEN g.budget ELSE g.day END
@@ -209,14 +218,9 @@ BEGIN
       RAISE EXCEPTION 'a limit of rule % was reached meanwhile', g.id USING ERRCODE = '40001';
     END IF;
   END LOOP;
-  IF own_outside > own_bound OR outside > greatest(w.credit + own_bound, 0) THEN
+  IF own_outside > own_bound OR outside > greatest(w_credit + own_bound, 0) THEN
     RAISE EXCEPTION 'more from others than the sale allows' USING ERRCODE = '40001';
   END IF;
-  IF p_first THEN
-    INSERT INTO points_visit VALUES (s.float_id, p_wallet, s.id) ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN RAISE EXCEPTION 'not the first visit' USING ERRCODE = '40001'; END IF;
-  END IF;
-  INSERT INTO points_trace VALUES (s.id, p_wallet, p_steps, p_facts);
   IF given > 0 THEN
     UPDATE points_wallet z SET balance = bal, pending = pend, seq = sq, last_at = at, rewarded = z.rewarded + outside WHERE z.id = p_wallet;
   END IF;
