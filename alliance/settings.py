@@ -148,6 +148,11 @@ CELERY_BEAT_SCHEDULE = {
     "rules": {"task": "points.tasks.turn_rules", "schedule": 60.0},
     # A day is sealed an hour after midnight at the earliest; the later hours only for what was left.
     "seal": {"task": "points.tasks.seal", "schedule": crontab(minute="30")},
+    "flows": {"task": "points.tasks.flows", "schedule": 300.0},
+    # What was left half-way by a worker that was killed goes on.
+    "surplus": {"task": "points.tasks.share_surplus", "schedule": 60.0},
+    "openings": {"task": "points.tasks.book_openings", "schedule": 60.0},
+    "winding-up": {"task": "points.tasks.wind_up", "schedule": crontab(minute="35", hour="1")},
     "figures": {"task": "alliance.tasks.reckon_figures", "schedule": 300.0},
     "sessions": {"task": "alliance.tasks.sweep_sessions", "schedule": crontab(minute="40", hour="3")},
     "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},
@@ -234,6 +239,10 @@ if not 1 <= HOLD_MINUTES <= 7 * 24 * 60:
 REFUND_DAYS = env.number("REFUND_DAYS", 60)
 LOGIN_CODES_PER_IP_HOUR = env.number("LOGIN_CODES_PER_IP_HOUR", 1000 if LIANHUI_DEMO else 60)
 
+# What the buffer keeps when the surplus is closed, in fen.
+BUFFER_FLOOR_FEN = env.number("BUFFER_FLOOR_FEN", 1_000_000)
+# A newest bank line older than this many days is an alarm.
+BANK_LINE_DAYS = env.number("BANK_LINE_DAYS", 3)
 # Of sums smaller than this members are told once, 30 days ahead, and not also 60 and 7 days ahead.
 EXPIRY_NOTICE_POINTS = env.number("EXPIRY_NOTICE_POINTS", 100)
 

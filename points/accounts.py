@@ -14,7 +14,7 @@ from points.models import Account, Wallet
 from points.refusals import WALLET_UNKNOWN
 
 # The house's own accounts have fixed numbers, written by the first migration.
-HOUSE = {"custody": 1, "suspense": 2, "fee": 3, "buffer": 4, "breakage": 5}
+HOUSE = {"custody": 1, "suspense": 2, "fee": 3, "buffer": 4, "breakage": 5, "surplus": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class MerchantAccounts:
 
 
 def house(name: str) -> int:
-    """Return the number of a house account: custody, suspense, fee, buffer, breakage."""
+    """Return the number of a house account: custody, suspense, fee, buffer, breakage, surplus."""
     return HOUSE[name]
 
 

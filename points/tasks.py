@@ -16,23 +16,29 @@ from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
 from points import (
     backtesting,
+    circulation,
     closing,
     expiring,
     expiry,
     holds,
+    opening,
     partitions,
     promises,
     proving,
     rollup,
     rules,
     sealing,
+    surplus,
     totals,
+    winding_up,
 )
 from points.models import Proof
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16, "bills": 17, "holds": 18}
+_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34}
 CLOSE = "points.close"
 PROVE = "points.prove"
+SHARE, OPEN, WIND_UP = "points.surplus", "points.opening", "points.winding"
 
 
 @contextmanager
@@ -195,6 +201,62 @@ def seal() -> int:
     """Seal the days that are over; what a long transaction still holds back is sealed an hour later."""
     with _alone("seal") as is_mine:
         return sealing.seal() if is_mine else 0
+
+
+@shared_task
+def flows() -> int:
+    """Bring the running totals of what moved in wallets up to date."""
+    with _alone("flows") as is_mine:
+        return circulation.catch_up() if is_mine else 0
+
+
+@shared_task
+def share_surplus() -> int:
+    """Go on sharing out closings of the surplus; return how many wallets are done."""
+    with _alone("share") as is_mine:
+        return (
+            sum(_watched(SHARE, each.pk, each.members, surplus.share(each)) for each in surplus.waiting())
+            if is_mine
+            else 0
+        )
+
+
+@shared_task
+def book_openings() -> int:
+    """Go on booking opening balances; return how many lines are done."""
+    with _alone("openings") as is_mine:
+        return (
+            sum(_watched(OPEN, each.pk, each.lines, opening.book(each)) for each in opening.waiting()) if is_mine else 0
+        )
+
+
+@shared_task
+def wind_up() -> int:
+    """Give back what was not spent where a closing mode is over; return how many lots."""
+    with _alone("wind_up") as is_mine:
+        if not is_mine:
+            return 0
+        now, done = timezone.now(), 0
+        for each in winding_up.due(shanghai_day(now)):
+            done += _watched(WIND_UP, each.pk, None, winding_up.give_back(each))
+            winding_up.finish(each, actor=Actor.system("winding"), at=now)
+        return done
+
+
+def _watched(kind: str, pk: int, total: int | None, steps: Iterator[int]) -> int:
+    """Go through work that says how far it is, as a job; what was killed before goes on here."""
+    for dead in Job.objects.running().filter(kind=kind):
+        jobs.fail(dead, at=timezone.now(), code="job_stopped")
+    job = jobs.start(kind, params={"of": pk}, actor=Actor.system("clock"), at=timezone.now(), total=total)
+    done = 0
+    try:
+        for done in steps:
+            jobs.progress(job, done)
+    except Exception as error:
+        jobs.fail(job, at=timezone.now(), code="job_stopped", result={"error": type(error).__name__})
+        raise
+    jobs.finish(job, at=timezone.now(), result={"done": done})
+    return done
 
 
 @shared_task

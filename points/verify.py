@@ -544,6 +544,49 @@ _LAWS: dict[str, str] = {
               IS DISTINCT FROM encode(points_seal_root((p.figures::json->'seal'->>'on')::date), 'hex'))
           + (SELECT count(*) FROM (VALUES ('points_immutable'), ('points_kept')) v(name) WHERE NOT EXISTS (
               SELECT FROM pg_trigger g WHERE g.tgrelid = 'points_seal'::regclass AND g.tgname = v.name AND g.tgenabled = 'O'))""",
+    "flows by day are what moved in wallets, up to their mark": f"""
+        SELECT count(*), count(*) FILTER (WHERE f.points IS DISTINCT FROM g.points OR f.n IS DISTINCT FROM g.n)
+          + (SELECT count(*) FROM (SELECT coalesce(sum(points), 0) AS s FROM points_flow_day) z WHERE s <> (SELECT coalesce(sum({_SIGNED}), 0)
+              FROM points_transfer t WHERE t.wallet_id > 0 AND t.xid < (SELECT xid FROM points_mark WHERE name = 'flow')))
+          + (SELECT count(*) FROM points_transfer t WHERE t.wallet_id > 0 AND coalesce(points_flow_class(t.kind), 0) = 0)
+        FROM points_flow_day f FULL JOIN points_flow_lines(0, (SELECT xid FROM points_mark WHERE name = 'flow')) g
+          USING (booked_on, class, is_back, cohort_on, origin)""",
+    "a closing shares pro rata, rounded down, never above the credit, and what was taken": """
+        SELECT count(*), count(*) FILTER (WHERE c.points <> s.points OR c.paid <> s.paid OR c.members <> s.n OR c.points > least(c.pool_fen, c.credit)
+            OR s.wrong > 0 OR (c.finished_at IS NOT NULL) <> (s.waiting = 0))
+          + (SELECT count(*) FROM (SELECT sum(breakage_fen) AS breakage, sum(buffer_fen) AS buffer FROM points_surplus_closing) z WHERE
+              coalesce(z.breakage, 0) <> (SELECT coalesce(sum(points), 0) FROM points_transfer WHERE kind = 14 AND debit_id = 5)
+              OR coalesce(z.buffer, 0) <> (SELECT coalesce(sum(points), 0) FROM points_transfer WHERE kind = 14 AND debit_id = 4))
+        FROM points_surplus_closing c CROSS JOIN LATERAL (
+          SELECT count(*) AS n, coalesce(sum(x.points), 0) AS points, coalesce(sum(x.paid), 0) AS paid, count(*) FILTER (WHERE x.paid IS NULL) AS waiting,
+            count(*) FILTER (WHERE x.points <> floor(least(c.pool_fen, c.credit)::numeric * x.credit / c.credit)) AS wrong
+          FROM points_surplus_share x WHERE x.closing_id = c.id) s""",
+    "patronage points are the shares that were paid": """
+        SELECT count(*), count(*) FILTER (WHERE s.transfer_id IS NULL OR t.id IS NULL OR t.points <> s.paid OR t.wallet_id <> s.wallet_id
+            OR t.debit_id <> 6 OR s.bucket <> s.wallet_id % 64)
+        FROM (SELECT * FROM points_surplus_share WHERE paid > 0) s
+        FULL JOIN (SELECT id, wallet_id, debit_id, points FROM points_transfer WHERE kind = 14 AND wallet_id > 0) t ON t.id = s.transfer_id""",
+    "opening balances are the lines of their file, with the money of its bank line": """
+        SELECT count(*), count(*) FILTER (WHERE o.lines <> l.n OR o.points <> l.points OR l.wrong > 0 OR (o.finished_at IS NOT NULL) <> (l.waiting = 0)
+            OR o.account_id IS NOT NULL AND (b.allotted_to_id IS DISTINCT FROM o.account_id OR b.amount_fen < o.points)
+            OR l.paid > 0 AND o.account_id IS NULL)
+          + (SELECT count(*) FROM points_transfer t LEFT JOIN points_opening_line x ON x.transfer_id = t.id WHERE t.kind = 16 AND x.no IS NULL)
+        FROM points_opening o LEFT JOIN points_bank_line b ON b.id = o.bank_line_id CROSS JOIN LATERAL (
+          SELECT count(*) AS n, coalesce(sum(x.points), 0) AS points, count(*) FILTER (WHERE x.transfer_id IS NULL) AS waiting,
+            count(*) FILTER (WHERE x.transfer_id IS NOT NULL) AS paid,
+            count(*) FILTER (WHERE x.bucket <> x.wallet_id % 64 OR x.transfer_id IS NOT NULL AND (t.id IS NULL OR t.kind <> 16 OR t.points <> x.points
+              OR t.credit_id <> x.wallet_id OR t.debit_id IS DISTINCT FROM o.account_id OR t.expires_on <> x.expires_on)) AS wrong
+          FROM points_opening_line x LEFT JOIN points_transfer t ON t.id = x.transfer_id WHERE x.opening_id = o.id) l""",
+    "after a closing mode points went to their funders, and after its end none is left": """
+        SELECT (SELECT count(*) FROM points_winding) + (SELECT count(*) FROM points_transfer WHERE kind = 17),
+          (SELECT count(*) FROM points_transfer t LEFT JOIN points_lot_use u ON u.transfer_id = t.id LEFT JOIN points_account a ON a.id = t.credit_id
+            WHERE t.kind = 17 AND (u.funder_id IS DISTINCT FROM t.credit_id OR u.points <> t.points OR NOT EXISTS (
+              SELECT FROM points_winding w WHERE w.spend_ends_on < (t.booked_at AT TIME ZONE 'Asia/Shanghai')::date AND (w.scope = 1 OR EXISTS (
+                SELECT FROM points_winding_float f WHERE f.winding_id = w.id AND f.float_id IN (a.id, a.float_id))))))
+          + (SELECT count(*) FROM points_winding w JOIN points_lot l ON l.remaining > 0 JOIN points_account a ON a.id = l.funder_id WHERE w.ended_at IS NOT NULL
+            AND (w.scope = 1 OR EXISTS (SELECT FROM points_winding_float f WHERE f.winding_id = w.id AND f.float_id IN (a.id, a.float_id))))
+          + (SELECT count(*) FROM points_winding w JOIN points_transfer t ON t.kind = 1 AND t.points > 0 AND w.scope = 1
+              AND (t.event_at AT TIME ZONE 'Asia/Shanghai')::date > w.issue_ends_on)""",
     SEALED: """
         SELECT sum(f.n), count(*) FILTER (WHERE s.digest IS DISTINCT FROM f.digest OR s.rows IS DISTINCT FROM f.n)
         FROM (SELECT DISTINCT sealed_on FROM points_seal ORDER BY 1 DESC LIMIT {days}) d CROSS JOIN LATERAL points_seal_digests(d.sealed_on) f

@@ -14,15 +14,19 @@ from points.models.clearing import (
     Standing,
     Statement,
 )
+from points.models.flow import FlowDay
 from points.models.handle import Handle, Pass
 from points.models.hold import Hold, HoldLot
 from points.models.journal import Journal, Key, Reversal, Sale, Transfer
 from points.models.lot import MATURE, Lot, LotUse
+from points.models.opening import Opening, OpeningLine
 from points.models.promise import CreditLine, MerchantBill, Promise
 from points.models.proof import Proof, ProofBucket
 from points.models.refund import Claim, Due, Refund, RefundAward, ReturnDue
 from points.models.rule import Rule, RuleVersion
 from points.models.seal import Seal
+from points.models.surplus import SurplusClosing, SurplusShare
+from points.models.winding import Winding, WindingFloat
 
 __all__ = [
     "MATURE",
@@ -38,6 +42,7 @@ __all__ = [
     "Clearing",
     "CreditLine",
     "Due",
+    "FlowDay",
     "Handle",
     "Hold",
     "HoldLot",
@@ -48,6 +53,8 @@ __all__ = [
     "Mark",
     "MerchantBill",
     "Movement",
+    "Opening",
+    "OpeningLine",
     "Pass",
     "Payout",
     "Promise",
@@ -65,9 +72,13 @@ __all__ = [
     "Split",
     "Standing",
     "Statement",
+    "SurplusClosing",
+    "SurplusShare",
     "Terms",
     "Trace",
     "Transfer",
     "Visit",
     "Wallet",
+    "Winding",
+    "WindingFloat",
 ]

@@ -96,3 +96,10 @@ GRANT EXECUTE ON FUNCTION
   points_recover_claims(bigint, timestamptz),
   points_settle_debts(bigint, timestamptz)
 TO {role};
+-- Flows, the surplus, opening balances, the closing mode.
+GRANT EXECUTE ON FUNCTION points_flows(), points_flow_lines(bigint, bigint), points_flow_class(smallint), points_not_expiring(date),
+  points_surplus_close(bigint, bigint, bigint, bigint, date, text, timestamptz, timestamptz), points_surplus_pay(bigint, smallint, integer, timestamptz),
+  points_opening_stage(text, bytea, integer[], bigint[], bigint[], date[], text, timestamptz), points_opening_start(bigint, bigint, text, timestamptz, timestamptz),
+  points_opening_cancel(bigint, timestamptz), points_opening_book(bigint, smallint, integer, timestamptz),
+  points_winding_start(smallint, text, bigint[], date, date, bigint, text, timestamptz, timestamptz), points_wind_up(bigint, smallint, integer, timestamptz),
+  points_winding_finish(bigint, timestamptz) TO {role};

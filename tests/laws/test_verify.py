@@ -8,7 +8,20 @@ import pytest
 from django.core.management import call_command
 from django.db import Error, connection, transaction
 
-from points import accounts, adjusting, clearing, closing, funding, holds, promises, proving, refunds, rollup, sealing, verify
+from points import (
+    accounts,
+    adjusting,
+    clearing,
+    closing,
+    funding,
+    holds,
+    promises,
+    proving,
+    refunds,
+    rollup,
+    sealing,
+    verify,
+)
 from points.models import Payout, Wallet
 from tests.points.ruling import budget, rule
 from tests.points.shops import NOON, TEST, Shop, open_shop
@@ -282,10 +295,11 @@ UNSEEN = {
 }
 # Who holds which wallet (handles, passes) is not the book's to prove.
 BOOK = {
-    "points_account", "points_account_day", "points_award", "points_award_used", "points_bank_line", "points_bank_statement", "points_bill", "points_clearing",
-    "points_claim", "points_credit_line", "points_due", "points_hold", "points_hold_lot", "points_key", "points_lot", "points_lot_use", "points_mark", "points_movement", "points_payout", "points_promise",
-    "points_proof", "points_proof_bucket", "points_refund", "points_refund_award", "points_retention", "points_return_due", "points_reversal", "points_sale", "points_seal", "points_split", "points_standing",
-    "points_statement", "points_terms", "points_trace", "points_transfer", "points_visit", "points_wallet",
+    "points_account", "points_account_day", "points_award", "points_award_used", "points_bank_line", "points_bank_statement", "points_bill",
+    "points_claim", "points_clearing", "points_credit_line", "points_due", "points_hold", "points_hold_lot", "points_key", "points_lot",
+    "points_lot_use", "points_mark", "points_movement", "points_payout", "points_promise", "points_proof", "points_proof_bucket", "points_refund",
+    "points_refund_award", "points_retention", "points_return_due", "points_reversal", "points_sale", "points_seal", "points_split",
+    "points_standing", "points_statement", "points_terms", "points_trace", "points_transfer", "points_visit", "points_wallet",
 }  # fmt: skip
 CHANGES = {
     "smallint": "{c} + 1", "integer": "{c} + 300", "bigint": "{c} + 1", "date": "{c} + 400", "boolean": "NOT {c}", "uuid": "gen_random_uuid()",
