@@ -33,14 +33,18 @@ END $$;
 CREATE OR REPLACE FUNCTION points_expire(p_bucket smallint, p_on date, p_limit integer, p_now timestamptz DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-  ts timestamptz; day date; ids bigint[]; done integer; budgets bigint[]; backs bigint[];
+  ts timestamptz; day date; ids bigint[]; done integer; budgets bigint[]; backs bigint[]; kept bigint[];
 BEGIN
   IF p_on IS NULL OR p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 OR p_on > (now() AT TIME ZONE 'Asia/Shanghai')::date
      AND NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
     RAISE EXCEPTION 'no such day' USING ERRCODE = '22023';
   END IF;
+  -- In a closing mode (row 37) nothing expires.
+  kept := points_not_expiring(p_on);
+  IF kept IS NULL THEN RETURN 0; END IF;
   SELECT array_agg(DISTINCT z.wallet_id) INTO ids FROM (SELECT wallet_id FROM points_lot
-    WHERE bucket = p_bucket AND is_open AND lapses_on < p_on AND matures_on = '2000-01-01' AND (remaining > held OR held = 0) LIMIT p_limit) z;
+    WHERE bucket = p_bucket AND is_open AND lapses_on < p_on AND matures_on = '2000-01-01' AND (remaining > held OR held = 0)
+      AND funder_id <> ALL (kept) LIMIT p_limit) z;
   IF ids IS NULL THEN RETURN 0; END IF;
   PERFORM 1 FROM points_wallet WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
   ts := points_clock(p_now);
@@ -49,7 +53,7 @@ BEGIN
   WITH gone AS MATERIALIZED (
       SELECT z.ctid AS tid, z.wallet_id, z.lapses_on, z.funder_id, z.expires_on, z.remaining - z.held AS remaining FROM points_lot z
         WHERE z.bucket = p_bucket AND z.wallet_id = ANY (ids) AND z.matures_on = '2000-01-01' AND z.is_open AND z.lapses_on < p_on
-          AND (z.remaining > z.held OR z.held = 0)),
+          AND (z.remaining > z.held OR z.held = 0) AND z.funder_id <> ALL (kept)),
     closed AS (UPDATE points_lot z SET remaining = z.held, is_open = z.held > 0 FROM gone g WHERE z.ctid = g.tid),
     y AS MATERIALIZED (
       SELECT g.*, nextval('points_transfer_id') AS id, CASE WHEN a.kind = 11 THEN g.funder_id ELSE 5 END AS to_id,

@@ -7,20 +7,27 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 from django.db import Error, connection, transaction
+from django.test import override_settings
 
 from points import (
     accounts,
     adjusting,
+    circulation,
     clearing,
     closing,
+    expiry,
     funding,
     holds,
+    identify,
+    opening,
     promises,
     proving,
     refunds,
     rollup,
     sealing,
+    surplus,
     verify,
+    winding_up,
 )
 from points.models import Payout, Wallet
 from tests.points.ruling import budget, rule
@@ -58,7 +65,7 @@ BREAKS = {
     "a red-letter row undoes its original on the same accounts, never more of it": "UPDATE points_transfer SET due_on = due_on + 1 WHERE reverses_id IS NOT NULL",
     "what was released is split by its terms, no more and no less": "UPDATE points_split SET fee = fee + 1, buffer = buffer - 1 WHERE buffer > 0",
     "every account, wallet and lot that is named exists": "UPDATE points_transfer SET credit_id = 777777777 WHERE wallet_id = {wallet} AND kind = 2",
-    "suspense holds the bank lines that wait": "DELETE FROM points_bank_line",
+    "suspense holds the bank lines that wait": "DELETE FROM points_bank_line WHERE id NOT IN (SELECT bank_line_id FROM points_opening)",
     "what was allotted came from a bank line, whole": "UPDATE points_bank_line SET allotted_to_id = 5",
     "a float is closed through its last close, and no month ahead": "UPDATE points_account SET closed_on = '2099-01-01' WHERE id = {float}",
     "the key of an adjustment has its figures": "UPDATE points_key SET balance_after = balance_after + 1",
@@ -74,7 +81,7 @@ BREAKS = {
         INSERT INTO points_award SELECT sale_id, version_id, 1, rule_id, wallet_id, payer_id, NULL, on_day, -points - 1, 0, is_outside, is_loss, is_saved, is_pending
         FROM points_award WHERE points > 0 AND journal_id = sale_id""",
     "what limits count is what rules gave": "UPDATE points_award_used SET points = points + 1",
-    "what a wallet was given by others is the sum of their bonuses": "UPDATE points_wallet SET rewarded = rewarded + 1 WHERE id = {wallet}",
+    "what a wallet was given by others is the sum of their bonuses and its shares of the surplus": "UPDATE points_wallet SET rewarded = rewarded + 1 WHERE id = {wallet}",
     "others give on a sale no more than it brings the alliance": "UPDATE points_award SET points = points + 1000 WHERE points > 0",
     "each day's proof hangs on the one before it and says what was owed": "UPDATE points_proof SET custody_fen = custody_fen + 1, figures = replace(figures, '\"held\":0', '\"held\":1')",
     "a proof's buckets make its root and its total": "UPDATE points_proof_bucket SET total_points = total_points + 1 WHERE bucket = 5",
@@ -99,6 +106,11 @@ BREAKS = {
     "reward credit is what kept sales bear": "UPDATE points_wallet SET credit = credit + 1 WHERE id = {wallet}",
     "what was repaid was booked: claims, dues, promised returns": "UPDATE points_due SET paid = paid - 1 WHERE paid > 0",
     "claims, dues and promises name the parties of their refund": "UPDATE points_claim SET creditor_id = 5 WHERE why = 2",
+    "flows by day are what moved in wallets, up to their mark": "UPDATE points_flow_day SET points = points + 1",
+    "a closing shares pro rata, rounded down, never above the credit, and what was taken": "UPDATE points_surplus_closing SET breakage_fen = breakage_fen + 1",
+    "patronage points are the shares that were paid": "UPDATE points_surplus_share SET transfer_id = transfer_id + 1",
+    "opening balances are the lines of their file, with the money of its bank line": "UPDATE points_opening_line SET points = points + 1",
+    "after a closing mode points went to their funders, and after its end none is left": "UPDATE points_transfer SET credit_id = 5 WHERE kind = 17",
     "the guards of the history are on": "ALTER TABLE points_transfer DISABLE TRIGGER points_immutable",
 }
 
@@ -172,6 +184,7 @@ def lived(shop: Shop) -> dict[str, int]:
     promised()
     refunded()
     cleared(shop, wallet)
+    settled(shop)
     sealing.seal(now=NOON)
     shop.sell(wallet, 10_000)
     held = [shop.hold(wallet, 40).sale_id or 0 for _ in range(4)]
@@ -228,6 +241,38 @@ def refunded() -> None:
     other.sell(guest, 2_000)
     assert refunds.settle(NOON + timedelta(minutes=8))[0] > 0
     assert kept.status == "booked"
+
+
+def settled(shop: Shop) -> None:
+    """Let points expire and the surplus be shared, balances be taken over, and one merchant wind up."""
+    early, decided = NOON - timedelta(days=40), NOON - timedelta(days=32)
+    adjusting.adjust(
+        wallet_id=shop.wallet().pk, funder_id=shop.merchant.float_id, points=70, caller=shop.caller, key="gone", actor=TEST,
+        at=NOON - timedelta(days=9), now=NOON - timedelta(days=9), expires_on=(NOON - timedelta(days=9)).date(),
+    )  # fmt: skip
+    expiry.expire(NOON.date(), now=NOON)
+    rollup.run()
+    with override_settings(BUFFER_FLOOR_FEN=0):
+        made = surplus.close(approval_id=1, breakage_fen=60, buffer_fen=0, actor=TEST, at=NOON, now=NOON)
+    surplus.share_all(made, now=NOON)
+    (member,) = accounts.open_wallets(1, early)
+    identify.attach(wallet_id=member, kind="number", value="M1", at=early)
+    file = f"member,points,expires_on\nM1,40,{NOON.date() + timedelta(days=90)}\n".encode()
+    taken_over = opening.stage(title="old scheme", content=file, actor=TEST, at=NOON)
+    line = funding.receive(
+        bank="b", account="1", serial="old", amount_fen=50, value_on=NOON.date(), actor=TEST, at=NOON, now=NOON
+    )
+    opening.begin(opening=taken_over, bank_line=line, actor=TEST, at=NOON, now=NOON)
+    assert list(opening.book(taken_over, now=NOON))[-1] == 1
+    stops = open_shop(float_fen=0, matures_days=0)
+    stops.top_up(1_000, early)
+    stops.sell(stops.wallet(), 1_000, event_at=early, now=early)
+    mode = winding_up.start(
+        approval_id=2, scope=3, title="stops", float_ids=[stops.merchant.float_id], issue_ends_on=decided.date(),
+        spend_ends_on=(decided + timedelta(days=28)).date(), actor=TEST, at=decided, now=decided,
+    )  # fmt: skip
+    assert list(winding_up.give_back(mode, now=NOON))[-1] == 1 and winding_up.finish(mode, actor=TEST, at=NOON)
+    circulation.catch_up()
 
 
 def test_every_law_has_a_break() -> None:
@@ -291,15 +336,21 @@ UNSEEN = {
     "points_lot": {"earned"},
     "points_hold": {"actor", "bill_fen", "reference"},
     "points_return_due": {"id"},
+    "points_opening": {"title", "staged_at", "staged_by", "started_at", "finished_at"},
+    "points_opening_line": {"no"},
+    "points_surplus_closing": {"approval_id", "actor", "closed_at", "credit", "floor_fen", "expires_on", "finished_at"},
+    "points_surplus_share": {"credit"},
+    "points_winding": {"title", "approval_id", "actor", "decided_at", "ended_at"},
     "points_trace": {"facts"},
 }
 # Who holds which wallet (handles, passes) is not the book's to prove.
 BOOK = {
     "points_account", "points_account_day", "points_award", "points_award_used", "points_bank_line", "points_bank_statement", "points_bill",
-    "points_claim", "points_clearing", "points_credit_line", "points_due", "points_hold", "points_hold_lot", "points_key", "points_lot",
-    "points_lot_use", "points_mark", "points_movement", "points_payout", "points_promise", "points_proof", "points_proof_bucket", "points_refund",
-    "points_refund_award", "points_retention", "points_return_due", "points_reversal", "points_sale", "points_seal", "points_split",
-    "points_standing", "points_statement", "points_terms", "points_trace", "points_transfer", "points_visit", "points_wallet",
+    "points_claim", "points_clearing", "points_credit_line", "points_due", "points_flow_day", "points_hold", "points_hold_lot", "points_key",
+    "points_lot", "points_lot_use", "points_mark", "points_movement", "points_opening", "points_opening_line", "points_payout", "points_promise",
+    "points_proof", "points_proof_bucket", "points_refund", "points_refund_award", "points_retention", "points_return_due", "points_reversal",
+    "points_sale", "points_seal", "points_split", "points_standing", "points_statement", "points_surplus_closing", "points_surplus_share",
+    "points_terms", "points_trace", "points_transfer", "points_visit", "points_wallet", "points_winding", "points_winding_float",
 }  # fmt: skip
 CHANGES = {
     "smallint": "{c} + 1", "integer": "{c} + 300", "bigint": "{c} + 1", "date": "{c} + 400", "boolean": "NOT {c}", "uuid": "gen_random_uuid()",

@@ -152,7 +152,11 @@ def test_killed_half_way_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_hundred_thousand_lines_with_three_bad_ones() -> None:
     wallets = members(50)
     rows = [f"M{wallets[n % 50]},{n + 1},{UNTIL}" for n in range(100_000)]
-    rows[10], rows[50_000], rows[99_999] = f"M{wallets[0]},0,{UNTIL}", f"nobody,5,{UNTIL}", f"M{wallets[1]},5,2020-01-01"
+    rows[10], rows[50_000], rows[99_999] = (
+        f"M{wallets[0]},0,{UNTIL}",
+        f"nobody,5,{UNTIL}",
+        f"M{wallets[1]},5,2020-01-01",
+    )
     content = (HEAD + "\n".join(rows)).encode()
     found = opening.dry_run(content, at=NOON)
     assert [(error.no, error.code) for error in found.errors] == [

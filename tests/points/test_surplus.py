@@ -100,7 +100,11 @@ def test_credit_that_went_meanwhile_is_not_paid(shop: Shop) -> None:
     Wallet.objects.filter(pk=wallets[0].pk).update(rewarded=150)
     done = surplus.share_all(made, now=NOON)
     assert done.paid == 10 + 24 + 16 and figures()[SURPLUS] == 450
-    assert list(SurplusShare.objects.order_by("-points").values_list("points", "paid")) == [(160, 10), (24, 24), (16, 16)]
+    assert list(SurplusShare.objects.order_by("-points").values_list("points", "paid")) == [
+        (160, 10),
+        (24, 24),
+        (16, 16),
+    ]
 
 
 @override_settings(BUFFER_FLOOR_FEN=0)
@@ -158,7 +162,9 @@ def test_they_are_spent_like_others_and_expire_to_breakage(shop: Shop) -> None:
     expiry.expire(shanghai_day(NOON), now=later)
     with connection.cursor() as cursor:
         for bucket in range(64):
-            cursor.execute("SELECT points_expire(%s::smallint, %s::date, 1000, %s)", [bucket, shanghai_day(later), later])
+            cursor.execute(
+                "SELECT points_expire(%s::smallint, %s::date, 1000, %s)", [bucket, shanghai_day(later), later]
+            )
     assert Wallet.objects.get(pk=wallets[1].pk).balance == 0
     assert accounts.balance(BREAKAGE) > breakage and Account.objects.get(pk=SURPLUS).balance == floats
 
@@ -193,7 +199,11 @@ def test_nothing_to_close_is_refused(shop: Shop) -> None:
 
 def test_shares_are_never_deleted_nor_written_by_the_application(application_connection: object) -> None:
     open_shop()
-    for statement in ("DELETE FROM points_surplus_share", "TRUNCATE points_surplus_share", "DELETE FROM points_surplus_closing"):
+    for statement in (
+        "DELETE FROM points_surplus_share",
+        "TRUNCATE points_surplus_share",
+        "DELETE FROM points_surplus_closing",
+    ):
         with pytest.raises(Error), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
     with pytest.raises(Exception, match="permission denied"):

@@ -52,9 +52,13 @@ def test_wound_up_to_the_last_point() -> None:
     hotpot.top_up(1_000)
     from points import funding
 
-    line = funding.receive(bank="b", account="1", serial="budget", amount_fen=300, value_on=DAY, actor=TEST, at=NOON, now=NOON)
+    line = funding.receive(
+        bank="b", account="1", serial="budget", amount_fen=300, value_on=DAY, actor=TEST, at=NOON, now=NOON
+    )
     funding.allot(bank_line=line, float_id=budget, actor=TEST, at=NOON, now=NOON)
-    adjusting.adjust(wallet_id=a.pk, funder_id=budget, points=120, caller=fruit.caller, key="w", actor=TEST, at=NOON, now=NOON)
+    adjusting.adjust(
+        wallet_id=a.pk, funder_id=budget, points=120, caller=fruit.caller, key="w", actor=TEST, at=NOON, now=NOON
+    )
     expiry.mature(DAY)
     # 500 + 200 + 120 and 1,000 points are out.
     assert [Wallet.objects.get(pk=w.pk).balance for w in (a, b)] == [820, 1_000]
@@ -104,7 +108,9 @@ def test_nothing_expires_in_the_closing_mode() -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT points_expire(%s::smallint, %s::date, 100, %s)", [wallet.pk % 64, shanghai_day(later), later])
+        cursor.execute(
+            "SELECT points_expire(%s::smallint, %s::date, 100, %s)", [wallet.pk % 64, shanghai_day(later), later]
+        )
         assert cursor.fetchone()[0] == 0
     # Lapsed by its date, and still spendable.
     assert again(shop).sell(wallet, 100, event_at=later, now=later, spend_points=50).status == "booked"
