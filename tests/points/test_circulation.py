@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 
 import pytest
@@ -59,7 +60,7 @@ def test_what_expires_falls_into_the_next_months() -> None:
     months = circulation.roll_forward()
     assert sum(month.adjusted for month in months) == 100 and sum(month.expired for month in months) == 100
     assert months[-1].closing == 0 and old < NOON
-    for before, month in zip(months, months[1:], strict=False):
+    for before, month in itertools.pairwise(months):
         assert month.opening == before.closing
 
 
