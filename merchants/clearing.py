@@ -19,7 +19,7 @@ from alliance.models import Approval, User
 from alliance.refusals import declare
 from merchants import onboarding, payaccounts
 from merchants.models import Dispute, Merchant
-from points import accounts, clearing, promises
+from points import accounts, clearing, promises, refunds
 from points.models import Account, Payout, Standing
 from points.refusals import CLEARING_AMOUNT_INVALID
 
@@ -36,9 +36,11 @@ REFUNDS_OPEN = declare(
 def run(on: date, *, actor: Actor, at: datetime, now: datetime | None = None) -> Iterator[clearing.Run]:
     """Clear a day for all merchants and centres; who has no usable account on file keeps the money in the book.
 
+    Money that came to a merchant first gives members back what refunds still owe them, and repays what others laid out.
     Refuses: clearing_day_open, clearing_day_passed.
     """
-    return clearing.run(
+    refunds.settle(now)
+    yield from clearing.run(
         on,
         actor=actor,
         minimum_fen=settings.CLEARING_MINIMUM_FEN,

@@ -187,7 +187,17 @@ JOIN points_transfer t ON t.bucket = (s.wallet_id %% 64)::smallint AND t.wallet_
   AND t.booked_at >= s.booked_at AND t.booked_at <= s.booked_at + interval '1 millisecond'
 WHERE s.outlet_id = ANY (%(outlets)s::bigint[]) AND s.booked_at >= %(lower)s AND s.booked_at <= %(upper)s AND s.spent_points <> 0
   AND %(account)s IN (t.debit_id, t.credit_id, t.rest_id) AND {_PERIOD}
-ORDER BY t.booked_at, t.id OFFSET %(offset)s LIMIT %(limit)s"""
+UNION ALL
+-- What was repaid or given back between two runs on account of refunds.
+SELECT t.id, t.journal_id, t.booked_at, t.booked_on, t.kind, t.outlet_id, t.wallet_id, {_AMOUNT}, t.rest FROM points_transfer t
+WHERE t.bucket = -1 AND t.wallet_id = 0 AND t.booked_at >= %(lower)s AND t.booked_at <= %(upper)s AND t.kind = 18 AND t.debit_id = %(account)s AND {_PERIOD}
+  AND EXISTS (SELECT FROM points_claim c JOIN points_account a ON a.float_id = c.debtor_id WHERE a.id = %(account)s)
+UNION ALL
+SELECT t.id, t.journal_id, t.booked_at, t.booked_on, t.kind, t.outlet_id, t.wallet_id, {_AMOUNT}, t.rest
+FROM (SELECT DISTINCT r.wallet_id FROM points_return_due r JOIN points_account a ON a.float_id = r.float_id WHERE a.id = %(account)s) w
+JOIN points_transfer t ON t.bucket = (w.wallet_id %% 64)::smallint AND t.wallet_id = w.wallet_id AND t.booked_at >= %(lower)s AND t.booked_at <= %(upper)s
+WHERE t.kind = 15 AND t.credit_id = %(account)s AND {_PERIOD}
+ORDER BY 3, 1 OFFSET %(offset)s LIMIT %(limit)s"""
 # A centre's parts are rows of the daily closes, which belong to no wallet.
 _OF_CLOSES = f"""
 SELECT t.id, t.journal_id, t.booked_at, t.booked_on, t.kind, t.outlet_id, t.wallet_id, {_AMOUNT}, t.rest FROM points_transfer t

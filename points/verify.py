@@ -453,12 +453,12 @@ _LAWS: dict[str, str] = {
             OR s.bills_fen + s.standing_fen <> coalesce(j.to_float, 0) OR s.paid_fen <> coalesce(j.paid, 0)
             OR j.booked_at <> s.booked_at OR j.xid <> s.xid)
         FROM points_statement s
-        LEFT JOIN LATERAL (
+        LEFT JOIN (
           -- What the run itself booked out of the account, in the statement's own journal.
-          SELECT sum(t.points) FILTER (WHERE t.kind = 13) AS retained, sum(t.points) FILTER (WHERE t.kind = 18) AS claims, sum(t.points) FILTER (WHERE t.kind = 11 AND c.kind = 3) AS to_float,
+          SELECT t.journal_id, t.debit_id, sum(t.points) FILTER (WHERE t.kind = 13) AS retained, sum(t.points) FILTER (WHERE t.kind = 18) AS claims, sum(t.points) FILTER (WHERE t.kind = 11 AND c.kind = 3) AS to_float,
             sum(t.points) FILTER (WHERE t.kind = 11 AND c.kind = 13) AS paid, max(t.booked_at) AS booked_at, max(t.xid) AS xid
           FROM points_transfer t JOIN points_account c ON c.id = t.credit_id
-          WHERE t.bucket = -1 AND t.wallet_id = 0 AND t.booked_at = s.booked_at AND t.journal_id = s.journal_id AND t.debit_id = s.account_id) j ON true
+          WHERE t.bucket = -1 AND t.wallet_id = 0 AND t.kind IN (11, 13, 18) GROUP BY 1, 2) j ON j.journal_id = s.journal_id AND j.debit_id = s.account_id
         LEFT JOIN (
           -- Everything else on the account, given to the first statement whose mark and day let it in.
           SELECT z.statement_id, sum(z.amount) FILTER (WHERE z.moved IS NULL) AS trade, sum(z.amount) FILTER (WHERE z.moved IN (3, 4, 5)) AS returned, sum(z.amount) FILTER (WHERE z.moved IN (1, 2)) AS retained

@@ -153,11 +153,9 @@ END $$;
 -- Netting, the two steps that belong to others. Each takes at most p_most out of the merchant's proceeds within the journal of
 -- the statement, and says how much it took. The float's row is locked, the proceeds' too.
 -- What merchants must pay back (memo B): who owes whom, of these floats.
-CREATE FUNCTION points_creditors(p_floats bigint[]) RETURNS TABLE (float_id bigint, creditor_id bigint) LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
-BEGIN
-  IF to_regclass('points_claim') IS NULL THEN RETURN; END IF;
-  RETURN QUERY EXECUTE 'SELECT z.debtor_id, z.creditor_id FROM points_claim z WHERE z.debtor_id = ANY ($1) AND z.repaid < z.points GROUP BY 1, 2 ORDER BY min(z.id)' USING p_floats;
-END $$;
+CREATE FUNCTION points_creditors(p_floats bigint[]) RETURNS TABLE (float_id bigint, creditor_id bigint) LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+  SELECT z.debtor_id, z.creditor_id FROM points_claim z WHERE z.debtor_id = ANY (p_floats) AND z.repaid < z.points GROUP BY 1, 2 ORDER BY min(z.id)
+$$;
 -- The claims of which its float is the debtor, oldest first: advances of the buffer, bonuses that others paid.
 CREATE FUNCTION points_settle_claims(p_float bigint, p_source bigint, p_most bigint, p_journal bigint, p_actor text, p_at timestamptz, p_on date)
 RETURNS bigint LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
