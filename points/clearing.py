@@ -228,7 +228,7 @@ def lines(
     """Return the rows of a statement's proceeds, oldest first: by the merchant's outlets, or of a centre's closes."""
     last = before(statement)
     lower = day_start(statement.since_on - timedelta(days=1)) if statement.since_on else day_start(date(2000, 1, 2))
-    asked = {
+    asked: dict[str, Any] = {
         "account": statement.account_id,
         "outlets": list(outlet_ids or []),
         "lower": lower,

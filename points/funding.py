@@ -127,7 +127,7 @@ def book_statement(
 
     Refuses: bank_file_sum_wrong, bank_file_gap, bank_line_differs, bank_debit_uncovered, bank_line_invalid.
     """
-    columns = [
+    columns: list[Any] = [
         [line.serial for line in lines],
         [line.amount_fen for line in lines],
         [line.value_on for line in lines],
@@ -135,7 +135,19 @@ def book_statement(
         [line.memo for line in lines],
         [line.payout_id for line in lines],
     ]
-    arguments = [bank, account, from_on, to_on, opening_fen, closing_fen, digest, *columns, str(actor), at, now]
+    arguments: list[Any] = [
+        bank,
+        account,
+        from_on,
+        to_on,
+        opening_fen,
+        closing_fen,
+        digest,
+        *columns,
+        str(actor),
+        at,
+        now,
+    ]
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_BOOK, arguments)

@@ -109,7 +109,7 @@ class PayoutAccount(models.Model):
     @property
     def number(self) -> str:
         """Return the whole number: for the bank's file only, never for a page or a log."""
-        return ciphers.unseal(USE, self.number_sealed)
+        return ciphers.unseal(USE, bytes(self.number_sealed))
 
 
 class PayoutRun(models.Model):
