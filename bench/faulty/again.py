@@ -24,10 +24,9 @@ from bench.faulty.cast import FLOAT_FEN, Cast, broken_laws
 from bench.faulty.clients import Caller, Said, Wish, bill
 from bench.faulty.world import World
 from points import accounts, funding
-from points.models import Account, BankLine, Wallet
+from points.models import BankLine, Wallet
 from stores import feeds
-from stores.feeds import articles
-from stores.models import Feed, Product, Store
+from stores.models import Feed, Store
 from tests.factories import members, shops
 from tests.factories.merchants import api_key, token
 from tests.factories.shops import Shop
@@ -142,35 +141,41 @@ def requests(world: World, cast: Cast, drawn: random.Random, n: int) -> Found:
     """Everything once, then everything twice more in another order; sales and spendings, then their voids."""
     found = Found("API: sales, spendings and voids, each twice more, in other orders")
     sales = _wishes(cast, drawn, n, "again")
-    for wishes in (sales, list[Wish]()):
-        if not wishes:
-            wishes = [_void(cast, wish, first[wish.key]) for wish in sales[::4] if first[wish.key].status == 201]  # noqa: PLW2901, F821
-        first = {wish.key: said for wish, said in by_hands(world, cast.secrets, wishes)}
-        before = fingerprint()
-        repeated = by_hands(world, cast.secrets, _shuffled(drawn, wishes, 2))
-        found.sent += len(repeated)
-        found.differences += moved(before, "repeated requests")
-        found.differences += [
-            f"{wish.key}: first {first[wish.key]}, later {said}" for wish, said in repeated if not _same(first[wish.key], said)
-        ]
-        before = fingerprint()
-        others = [replace(wish, body=_changed(wish)) for wish in wishes[: n // 4]]
-        for wish, said in by_hands(world, cast.secrets, others):
-            found.sent += 1
-            if first[wish.key].status in (200, 201) and said.json.get("code") != "key_reused":
-                found.differences.append(f"{wish.key} with another body: {said}")
-        found.differences += moved(before, "known keys with other bodies")
+    first = _once_and_twice(world, cast, drawn, sales, found)
+    _once_and_twice(
+        world, cast, drawn, [_void(w, first[w.key]) for w in sales[::4] if first[w.key].status == 201], found
+    )
     return found
 
 
-def _void(cast: Cast, wish: Wish, said: Said) -> Wish:
+def _once_and_twice(
+    world: World, cast: Cast, drawn: random.Random, wishes: list[Wish], found: Found
+) -> dict[str, Said]:
+    first = {wish.key: said for wish, said in by_hands(world, cast.secrets, wishes)}
+    before = fingerprint()
+    for wish, said in by_hands(world, cast.secrets, _shuffled(drawn, wishes, 2)):
+        found.sent += 1
+        if not _same(first[wish.key], said):
+            found.differences.append(f"{wish.key}: first {first[wish.key]}, later {said}")
+    found.differences += moved(before, "repeated requests")
+    before = fingerprint()
+    others = [replace(wish, body=_changed(wish)) for wish in wishes[: len(wishes) // 4] if wish.kind != "void"]
+    for wish, said in by_hands(world, cast.secrets, others):
+        found.sent += 1
+        if first[wish.key].status in (200, 201) and said.json.get("code") != "key_reused":
+            found.differences.append(f"{wish.key} with another body: {said}")
+    found.differences += moved(before, "known keys with other bodies")
+    return first
+
+
+def _void(wish: Wish, said: Said) -> Wish:
     key = f"{wish.key}-void"
     body = {"outlet": wish.body["outlet"]}
     return Wish("void", wish.shop, f"/api/v1/sales/{said.json['id']}/void", body, key, {key: wish.wallets[wish.key]})
 
 
 def _changed(wish: Wish) -> dict[str, Any]:
-    return {**wish.body, "reference" if wish.kind == "void" else "bill_fen": wish.body.get("bill_fen", 0) + 1}
+    return {**wish.body, "bill_fen": wish.body["bill_fen"] + 1}
 
 
 def _same(first: Said, later: Said) -> bool:
@@ -216,7 +221,13 @@ def batches(world: World, cast: Cast, drawn: random.Random, n: int) -> Found:
     (_whole, said), *_ = by_hands(world, cast.secrets, [batch(singles)])
     first = {item["key"]: item["sale"] for item in said.json["results"]}
     before, half = fingerprint(), len(singles) // 2
-    again = [batch(singles), batch(singles[::-1]), batch(_shuffled(drawn, singles)), batch(singles[: half + 5]), batch(singles[half - 5 :])]
+    again = [
+        batch(singles),
+        batch(singles[::-1]),
+        batch(_shuffled(drawn, singles)),
+        batch(singles[: half + 5]),
+        batch(singles[half - 5 :]),
+    ]
     for wish, said in by_hands(world, cast.secrets, again):
         found.sent += len(wish.body["sales"])
         found.differences += [
@@ -277,7 +288,13 @@ def bank_lines(cast: Cast, drawn: random.Random, n: int) -> Found:
     found = Found("bank lines and their allotments again, in other orders, at once")
     at = timezone.now()
     lines: list[dict[str, Any]] = [
-        {"bank": "B", "account": "1", "serial": f"again-{number}", "amount_fen": drawn.randrange(1, 10**6), "value_on": at.date()}
+        {
+            "bank": "B",
+            "account": "1",
+            "serial": f"again-{number}",
+            "amount_fen": drawn.randrange(1, 10**6),
+            "value_on": at.date(),
+        }
         for number in range(n)
     ]
     floats = [drawn.choice(cast.shops).merchant.book.float_id for _ in lines]
@@ -302,11 +319,16 @@ def bank_lines(cast: Cast, drawn: random.Random, n: int) -> Found:
         line = lines[number]
         for wrong in ({"amount_fen": line["amount_fen"] + 1}, {"value_on": line["value_on"] - timedelta(days=1)}):
             found.sent += 1
-            found.differences += _not_refused(lambda line=line, wrong=wrong: funding.receive(**{**line, **wrong}, actor=ACTOR, at=at), "amount_fen" in wrong)
+            found.differences += _not_refused(
+                lambda line=line, wrong=wrong: funding.receive(**{**line, **wrong}, actor=ACTOR, at=at),
+                "amount_fen" in wrong,
+            )
         other = next(f for f in (shop.merchant.book.float_id for shop in cast.shops) if f != floats[number])
         kept = BankLine.objects.get(bank="B", serial=line["serial"])
         found.sent += 1
-        found.differences += _not_refused(lambda kept=kept, other=other: funding.allot(bank_line=kept, float_id=other, actor=ACTOR, at=at), True)
+        found.differences += _not_refused(
+            lambda kept=kept, other=other: funding.allot(bank_line=kept, float_id=other, actor=ACTOR, at=at), True
+        )
     found.sent += n
     found.differences += moved(after, "repeated bank lines")
     return found
@@ -334,13 +356,12 @@ def till_files(drawn: random.Random, n: int) -> Found:
     """The same baskets at twin stores: in two files one after the other, and in overlapping ones, turned round and again."""
     found = Found("till files again, under other names, overlapping, in another order")
     noon = timezone.now() - timedelta(hours=4)
-    Product.objects.all()
     sides = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         listed = folder / "articles.csv"
         listed.write_text("code,name,department,earns\nmilk,鲜牛奶 1L,DAIRY,yes\nend,1\n", encoding="utf-8")
-        articles.take(catalogue="faults", path=listed) if hasattr(articles, "take") else None
+        feeds.take_articles(listed, "faults")
         for side in range(2):
             store, feed, people = _store(side)
             rows = [
@@ -375,7 +396,9 @@ def _baskets(n: int) -> list[tuple[int, int]]:
 def _store(side: int) -> tuple[Store, Feed, list[Any]]:
     market = shops.shop(f"超市{side + 1}号", trade="supermarket", float_fen=FLOAT_FEN, matures_days=0, rate_bps=400)
     at: datetime = timezone.now()
-    unit = org.found(kind="store", code=f"F{side}", name=f"{side + 1}号店", parent=market.merchant.centre.parent, actor=ACTOR, at=at)
+    unit = org.found(
+        kind="store", code=f"F{side}", name=f"{side + 1}号店", parent=market.merchant.centre.parent, actor=ACTOR, at=at
+    )
     store = Store.objects.create(
         code=f"F-{side}", kind="direct", outlet=market.outlet, unit=unit, area_sqm=900, opened_on="2026-01-01"
     )

@@ -73,4 +73,6 @@ def broken_laws() -> tuple[int, list[str]]:
     """Return how many laws there are, and those that do not hold."""
     rollup.run()
     checks = verify.checks()
-    return len(checks), [f"{check.name}: {check.differences:,} of {check.rows:,}" for check in checks if check.differences]
+    return len(checks), [
+        f"{check.name}: {check.differences:,} of {check.rows:,}" for check in checks if check.differences
+    ]

@@ -147,7 +147,7 @@ class Till(threading.Thread):
     def _again(self) -> None:
         """Repeat something that was acknowledged long ago: the same answer."""
         old = self.random.choice(self.entries)
-        if old.wish.kind == "batch" or (old.said.status != 201 and old.said.status != 200):
+        if old.wish.kind == "batch" or old.said.status not in (200, 201):
             return
         said = self.caller.persist(old.wish)
         if (said.status, said.text) != (old.said.status, old.said.text) or not said.is_replay:

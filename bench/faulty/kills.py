@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -20,7 +21,14 @@ SHARES = {
     "web worker": 12, "web master": 6, "tasks": 8, "database": 8, "database process": 4,
     "network to the database": 8, "network to the clients": 6,
 }  # fmt: skip
-TASKS = ("points.tasks.roll_up", "points.tasks.mature", "points.tasks.close", "alliance.tasks.run_reactions", "points.tasks.expire", "points.tasks.seal")
+TASKS = (
+    "points.tasks.roll_up",
+    "points.tasks.mature",
+    "points.tasks.close",
+    "alliance.tasks.run_reactions",
+    "points.tasks.expire",
+    "points.tasks.seal",
+)
 
 
 @dataclass
@@ -57,11 +65,12 @@ def plan(kills: int) -> dict[str, int]:
     """Share so many kills out; everything is killed once when there are enough."""
     whole = sum(SHARES.values())
     shares = {victim: max(1, kills * share // whole) for victim, share in SHARES.items()}
-    for victim in list(SHARES)[: max(0, kills - sum(shares.values()))]:
-        shares[victim] += 1
-    for victim in ("database process", "web master", *SHARES):
-        if sum(shares.values()) > kills:
-            shares[victim] -= 1
+    # What is much like something else is left out first.
+    for victim in itertools.cycle(("database process", "web master", *SHARES)):
+        off = kills - sum(shares.values())
+        if not off:
+            break
+        shares[victim] = max(0, shares[victim] + (1 if off > 0 else -1))
     return {victim: n for victim, n in shares.items() if n > 0}
 
 

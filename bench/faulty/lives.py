@@ -52,6 +52,7 @@ def play(operations: int, first_seed: int, most: int = BATCHED) -> Lives:
     started = time.monotonic()
 
     def work(env: Mapping[str, str]) -> None:
+        _run(env, "prepare")
         while True:
             with lock:
                 if found.operations.total() + planned.total() >= operations:
@@ -68,8 +69,6 @@ def play(operations: int, first_seed: int, most: int = BATCHED) -> Lives:
     with ExitStack() as stack:
         worlds = [stack.enter_context(backing.throw_away()) for _ in range(os.cpu_count() or 1)]
         envs = [{**world, **PLAIN, "DJANGO_SETTINGS_MODULE": "alliance.settings"} for world in worlds]
-        for env in envs:
-            _run(env, "prepare")
         workers = [threading.Thread(target=work, args=(env,)) for env in envs]
         for worker in workers:
             worker.start()

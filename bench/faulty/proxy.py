@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import threading
 import time
@@ -45,8 +46,9 @@ class Proxy:
             raise RuntimeError(f"no proxy at {self.at}")
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+            self._thread.join(10)
 
     def cut(self, kind: str, dark: float = 0.0, patience: float = 15.0) -> int:
         """Tear the open connections; return how many.
@@ -79,6 +81,18 @@ class Proxy:
         self._is_up.set()
         self._loop.run_forever()
         server.close()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self.dark_until = math.inf
+        for link in list(self.links):
+            link.abort()
+        await asyncio.wait(
+            [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            or [self._loop.create_task(asyncio.sleep(0))],
+            timeout=5,
+        )
+        self._loop.stop()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -41,7 +41,10 @@ class World:
         self.state = State(folder)
         self.state.prepare()
         self.cluster = Cluster(
-            folder / "postgres", self.state.socket_folder("postgres"), self.state.logs / "postgres.log", postgres.DURABLE
+            folder / "postgres",
+            self.state.socket_folder("postgres"),
+            self.state.logs / "postgres.log",
+            postgres.DURABLE,
         )
         self.broker = Broker(self.state.socket_folder("valkey"), self.state.logs / "valkey.log")
         sockets, name = self.state.socket_folder("network"), f".s.PGSQL.{postgres.PORT}"
@@ -104,14 +107,17 @@ class World:
         self.children["web"] = started[0]
 
     def start_tasks(self) -> None:
+        self.stop_tasks()
+        started: list[Child] = []
+        serve.start_tasks(self.state, self._of_children, started)
+        self.children |= {child.name: child for child in started}
+
+    def stop_tasks(self) -> None:
         for name in ("worker", "beat"):
             old = self.children.pop(name, None)
             if old:
                 old.gentle = signal.SIGKILL
                 old.stop()
-        started: list[Child] = []
-        serve.start_tasks(self.state, self._of_children, started)
-        self.children |= {child.name: child for child in started}
 
     def wait_until_answered(self) -> None:
         serve.wait_until_answered(f"http://{serve.HOST}:{self.inner_port}", self.children["web"])
