@@ -42,4 +42,9 @@ class Report:
         return not self.differences and all(line.is_good is not False for line in self.lines)
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1, default=str), encoding="utf-8")
+        told = {
+            "facts": self.facts,
+            "lines": [{**asdict(line), "verdict": line.verdict} for line in self.lines],
+            "differences": self.differences,
+        }
+        path.write_text(json.dumps(told, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
