@@ -19,10 +19,12 @@ from django.utils import timezone
 
 from alliance import org
 from alliance.actors import Actor
+from alliance.calc.worktime import shanghai_day
 from alliance.refusals import Refused
 from bench.faulty.cast import FLOAT_FEN, Cast, broken_laws
 from bench.faulty.clients import Caller, Said, Wish, bill
 from bench.faulty.world import World
+from merchants import banking
 from points import accounts, funding
 from points.models import BankLine, Wallet
 from stores import feeds
@@ -52,6 +54,7 @@ def run(world: World, cast: Cast, seed: int, *, is_quick: bool) -> list[Found]:
         batches(world, cast, drawn, n // 2),
         orders(world, cast, drawn, n),
         bank_lines(cast, drawn, n // 2),
+        statement_files(drawn, n // 4),
         till_files(drawn, n // 2),
     ]
     laws, broken = broken_laws()
@@ -69,6 +72,8 @@ def fingerprint() -> Fingerprint:
         "lots": "SELECT count(*), sum(remaining), sum(earned) FROM points_lot",
         "journals": "SELECT count(*) FROM points_journal",
         "bank lines": "SELECT count(*), sum(amount_fen) FROM points_bank_line",
+        "bank files": "SELECT count(*), sum(lines) FROM points_bank_statement WHERE EXISTS"
+        " (SELECT FROM points_bank_line l WHERE l.statement_id = points_bank_statement.id)",
         "basket lines": "SELECT count(*), sum(value_fen) FROM stores_basketline",
     }
     with connection.cursor() as cursor:
@@ -332,6 +337,47 @@ def bank_lines(cast: Cast, drawn: random.Random, n: int) -> Found:
     found.sent += n
     found.differences += moved(after, "repeated bank lines")
     return found
+
+
+def statement_files(drawn: random.Random, n: int) -> Found:
+    """Three files of the bank: too early, at once, again, turned round, overlapping. Each line counts once."""
+    found = Found("bank files: too early, at once, again, turned round, overlapping")
+    third = max(n // 3, 2)
+    amounts = [drawn.randrange(1, 10**6) for _ in range(3 * third)]
+    spans = [range(third), range(third, 2 * third), range(2 * third, 3 * third)]
+    files = [_statement(amounts, span) for span in spans]
+    start = fingerprint()
+
+    def book(content: bytes) -> None:
+        found.sent += 1
+        banking.book(content=content, actor=ACTOR, at=timezone.now(), bank="F")
+
+    book(files[0])
+    before = fingerprint()
+    found.differences += _not_refused(lambda: book(files[2]), True)  # the second one is missing
+    found.differences += moved(before, "a file that came too early")
+    errors: list[str] = []
+    _in_threads([lambda: _watched(lambda _n: book(files[1]), (), errors)] * 4)
+    book(files[2])
+    found.differences += errors
+    after = fingerprint()
+    got = [b - a for a, b in zip(start["bank lines"], after["bank lines"], strict=True)]
+    if got != [len(amounts), sum(amounts)]:
+        found.differences.append(f"{len(amounts)} lines of {sum(amounts)} fen were sent, {got} came in")
+    # The same lines in other files: taken without effect, or refused because they do not follow the last one.
+    again = [*files, *(_statement(amounts, span[::-1]) for span in spans), _statement(amounts, range(third, 3 * third))]
+    for content in _shuffled(drawn, again, 2):
+        _not_refused(lambda content=content: book(content), False)
+    found.differences += moved(after, "bank files that were taken before")
+    return found
+
+
+def _statement(amounts: Sequence[int], span: Sequence[int]) -> bytes:
+    """Write a bank's file with these lines, in this order."""
+    opening, closing = sum(amounts[: min(span)]), sum(amounts[: max(span) + 1])
+    today = shanghai_day(timezone.now()).isoformat()
+    head = f"账号,1\n期初余额,{opening / 100:.2f}\n期末余额,{closing / 100:.2f}\n流水号,交易日期,收入,支出\n"
+    return (head + "".join(f"F{n},{today},{amounts[n] / 100:.2f},\n" for n in span)).encode()
 
 
 def _watched(work: Callable[[Sequence[int]], None], numbers: Sequence[int], errors: list[str]) -> None:
