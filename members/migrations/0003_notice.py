@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="notice",
             constraint=models.CheckConstraint(
-                condition=models.Q(("points__gt", 0), ("days_ahead__gt", 0)), name="members_notice_of_something"
+                condition=models.Q(("days_ahead__gt", 0), ("points__gt", 0)), name="members_notice_of_something"
             ),
         ),
         migrations.AddConstraint(
