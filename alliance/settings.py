@@ -235,8 +235,11 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "no-reply@localhost")
 HOLD_MINUTES = env.number("HOLD_MINUTES", 30)
 if not 1 <= HOLD_MINUTES <= 7 * 24 * 60:
     raise env.BadSetting(f"HOLD_MINUTES={HOLD_MINUTES} is not between 1 and 10080 (see docs/settings.md)")
-# One-time codes that one network address may ask for in an hour; a shop or a school shares one address.
 REFUND_DAYS = env.number("REFUND_DAYS", 60)
+# Up to how much of one receipt a cashier may refund alone, and somebody at headquarters without a second person.
+REFUND_CASHIER_FEN = env.number("REFUND_CASHIER_FEN", 20_000)
+REFUND_STAFF_FEN = env.number("REFUND_STAFF_FEN", 50_000)
+# One-time codes that one network address may ask for in an hour; a shop or a school shares one address.
 LOGIN_CODES_PER_IP_HOUR = env.number("LOGIN_CODES_PER_IP_HOUR", 1000 if LIANHUI_DEMO else 60)
 
 # What the buffer keeps when the surplus is closed, in fen.

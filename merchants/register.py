@@ -14,12 +14,13 @@ from django.db.models.functions import TruncDate
 from alliance.calc.worktime import SHANGHAI, day_bounds, day_start
 from points import awards
 from points.awards import Said
-from points.models import Sale, Transfer
+from points.models import Reversal, Sale, Transfer
 
-SALE, VOID = 1, 2
+SALE, VOID, REFUND = 1, 2, 3
+WHAT = {SALE: "sale", VOID: "void", REFUND: "refund"}
 FLOAT_EXHAUSTED, PROMISED = 1, 2
 VOID_WITHIN = timedelta(minutes=10)
-KINDS = ("sale", "spend", "void", "without_points")
+KINDS = ("sale", "spend", "void", "refund", "without_points")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,23 @@ class Filter:
             rows = rows.filter(kind=SALE, spent_points__gt=0)
         elif self.kind == "void":
             rows = rows.filter(kind=VOID)
+        elif self.kind == "refund":
+            rows = rows.filter(kind=REFUND)
         elif self.kind == "without_points":
             rows = rows.filter(kind=SALE, reason=FLOAT_EXHAUSTED)
         if self.amount_fen is not None:
             rows = rows.filter(bill_fen__in=[self.amount_fen, -self.amount_fen])
         if self.words:
             number = int(self.words) if self.words.isascii() and self.words.isdigit() and len(self.words) < 19 else 0
-            rows = rows.filter(Q(reference__icontains=self.words) | Q(id=number) | Q(reverses_id=number, kind=VOID))
+            rows = rows.filter(
+                Q(reference__icontains=self.words) | Q(id=number) | Q(reverses_id=number, kind__in=[VOID, REFUND])
+            )
         return rows.order_by("-booked_at", "-id")
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums over sales, voids taken off."""
+    """Sums over sales, voids and refunds taken off."""
 
     bill_fen: int = 0
     n: int = 0
@@ -87,6 +92,8 @@ class Entry:
     sale: Sale
     voided_by: Sale | None
     at: datetime
+    # What came back of the bill by refunds.
+    refunded_fen: int = 0
     # The request key of the form that voids it: pressing twice is one request, the form drawn anew is another.
     void_key: str = field(default_factory=lambda: uuid4().hex)
 
@@ -96,7 +103,18 @@ class Entry:
 
     @property
     def can_be_voided(self) -> bool:
-        return self.sale.kind == SALE and self.voided_by is None and self.at <= self.void_until
+        return (
+            self.sale.kind == SALE and self.voided_by is None and self.refunded_fen == 0 and self.at <= self.void_until
+        )
+
+    @property
+    def left_fen(self) -> int:
+        """Return what of the bill has not come back."""
+        return 0 if self.voided_by else self.sale.bill_fen - self.refunded_fen
+
+    @property
+    def is_refunded(self) -> bool:
+        return self.refunded_fen > 0 and self.left_fen == 0
 
     @property
     def is_without_points(self) -> bool:
@@ -114,12 +132,21 @@ def recent(outlet_id: int, at: datetime, n: int = 8) -> list[Entry]:
     return entries(rows.order_by("-booked_at", "-id")[:n], at)
 
 
+def on(outlet_id: int, day: date, words: str, at: datetime, n: int) -> list[Entry]:
+    """Return an outlet's sales of one day, newest first; words: the shop's own reference, or a receipt's number."""
+    rows = Filter([outlet_id], day, day, "sale", words).rows()
+    return entries(rows[:n], at)
+
+
 def entries(rows: Iterable[Sale], at: datetime) -> list[Entry]:
-    """Return the sales with their voids, which are found in one query."""
+    """Return the sales with their voids and what was refunded, which are found in a query each."""
     sales = list(rows)
     originals = [sale for sale in sales if sale.kind == SALE]
-    voids = {}
+    voids, refunded = {}, {}
     if originals:
+        undone = Reversal.objects.filter(pk__in=[sale.id for sale in originals], refunds__gt=0)
+        kept = dict(undone.values_list("pk", "kept_bill"))
+        refunded = {sale.id: sale.bill_fen - kept[sale.id] for sale in originals if sale.id in kept}
         first, last = min(sale.booked_at for sale in originals), max(sale.booked_at for sale in originals)
         found = Sale.objects.filter(
             outlet_id__in={sale.outlet_id for sale in originals},
@@ -130,7 +157,7 @@ def entries(rows: Iterable[Sale], at: datetime) -> list[Entry]:
             reverses_id__in=[sale.id for sale in originals],
         )
         voids = {void.reverses_id: void for void in found}
-    return [Entry(sale, voids.get(sale.id), at) for sale in sales]
+    return [Entry(sale, voids.get(sale.id), at, refunded.get(sale.id, 0)) for sale in sales]
 
 
 def find(outlet_ids: Sequence[int], number: int, booked_at: datetime | None = None) -> Sale | None:

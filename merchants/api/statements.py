@@ -26,7 +26,7 @@ DAY_INVALID = declare("day_invalid", 422, _("“%(name)s” is a day like 2026-1
 
 
 class StatementView(MerchantView):
-    """Sales and voids of the key's outlets, newest first; a void has negative amounts and names what it reverses."""
+    """Sales, voids and refunds of the key's outlets, newest first; the latter two are negative and name the sale."""
 
     scope = Scope.STATEMENT
     parameters = frozenset({"outlet", "from", "to", "cursor", "limit"})
@@ -34,7 +34,7 @@ class StatementView(MerchantView):
     class Output(serializers.Serializer[Any]):
         class Item(serializers.Serializer[Any]):
             id = fields.Number()
-            kind = serializers.ChoiceField(choices=["sale", "void"], source="what")
+            kind = serializers.ChoiceField(choices=["sale", "void", "refund"], source="what")
             outlet = fields.Number(source="outlet_id")
             booked_at = fields.Time()
             occurred_at = fields.Time(source="event_at")
@@ -80,7 +80,7 @@ class StatementView(MerchantView):
         rows = register.after(register.Filter(outlet_ids, from_on, to_on).rows(), _place(page.after))
         sales, following = page.cut(list(rows[: page.limit + 1]), lambda sale: [sale.booked_at.isoformat(), sale.pk])
         for sale in sales:
-            sale.what = "void" if sale.kind == register.VOID else "sale"  # type: ignore[attr-defined]
+            sale.what = register.WHAT[sale.kind]  # type: ignore[attr-defined]
             sale.cost_fen = sale.points + sale.rest  # type: ignore[attr-defined]
             sale.is_without_points = sale.reason == register.FLOAT_EXHAUSTED  # type: ignore[attr-defined]
             sale.is_promised = sale.reason == register.PROMISED  # type: ignore[attr-defined]

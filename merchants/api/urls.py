@@ -9,6 +9,7 @@ from merchants.api.holds import CaptureView, HoldsView, HoldView, ReleaseView
 from merchants.api.identify import IdentifyView
 from merchants.api.outlets import MeView, OutletsView
 from merchants.api.quotes import QuoteView
+from merchants.api.refunds import RefundPreviewView, RefundsView, RefundView
 from merchants.api.schema import DocsView, SchemaView
 from merchants.api.statements import StatementView
 from merchants.api.voids import VoidView
@@ -23,6 +24,9 @@ urlpatterns = [
     path("sales", SaleView.as_view(), name="sales"),
     path("sales/batch", BatchView.as_view(), name="batch"),
     path("sales/<int:sale_id>/void", VoidView.as_view(), name="void"),
+    path("sales/<int:sale_id>/refund", RefundView.as_view(), name="refund"),
+    path("sales/<int:sale_id>/refund/preview", RefundPreviewView.as_view(), name="refund_preview"),
+    path("sales/<int:sale_id>/refunds", RefundsView.as_view(), name="refunds"),
     path("spends", SpendView.as_view(), name="spends"),
     path("holds", HoldsView.as_view(), name="holds"),
     path("holds/<int:hold_id>", HoldView.as_view(), name="hold"),

@@ -5,6 +5,7 @@ from merchants.models.key import ApiKey
 from merchants.models.merchant import Merchant
 from merchants.models.outlet import Outlet, Till
 from merchants.models.payout import Dispute, PayoutAccount, PayoutLine, PayoutRun
+from merchants.models.refund import RefundNote
 from merchants.models.staff import Staff
 from merchants.models.token import SpentToken
 from merchants.models.topup import TopUp
@@ -18,6 +19,7 @@ __all__ = [
     "PayoutAccount",
     "PayoutLine",
     "PayoutRun",
+    "RefundNote",
     "SpentToken",
     "Staff",
     "Till",

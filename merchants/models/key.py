@@ -22,6 +22,7 @@ class Scope(models.TextChoices):
     SALES = "sales:write", _("Record sales")
     SPENDS = "spends:write", _("Take points")
     VOID = "sales:void", _("Void within ten minutes")
+    REFUND = "sales:refund", _("Refund sales")
     STATEMENT = "statement:read", _("Read the statement")
     OUTLETS = "outlets:read", _("List outlets")
 

@@ -19,7 +19,7 @@ from alliance import leaving
 from alliance.calc.money import parse_fen
 from alliance.calc.worktime import SHANGHAI, shanghai_day
 from alliance.refusals import declare
-from merchants import register
+from merchants import refunding, register
 from merchants.access import DeskRequest, manager_only
 from merchants.calc import sheets
 from merchants.web import frame
@@ -75,15 +75,19 @@ def sale(request: DeskRequest, number: int) -> HttpResponse:
     if found is None:
         raise Http404
     (entry,) = register.entries([found], now)
+    original = register.find(list(outlets), found.reverses_id) if found.reverses_id else None
+    of_refund = refunding.history(original) if found.kind == register.REFUND and original else ()
     context = {
         "entry": entry,
         "sale": found,
+        "refunds": refunding.history(found) if entry.refunded_fen else (),
+        "done": next((one for one in of_refund if one.number == found.pk), None),
         "sold_at": outlets[found.outlet_id],
         "rows": _rows(found),
         # The till's page of it: to print, and to undo within ten minutes.
         "is_at_till": found.kind == register.SALE and desk.outlet is not None and desk.outlet.pk == found.outlet_id,
         "is_late": found.kind == register.SALE and found.booked_at - found.event_at > timedelta(minutes=1),
-        "original": register.find(list(outlets), found.reverses_id) if found.reverses_id else None,
+        "original": original,
     }
     return frame.page(request, desk, "sale.html", "sales", context)
 
@@ -112,7 +116,7 @@ def _table(rows: Iterator[Sale], outlets: dict[int, str]) -> Iterator[list[Any]]
     """Yield the heads and then the sales, amounts in yuan."""
     yield [
         _("Receipt"), _("Time"), _("Outlet"), _("Kind"), _("Bill (yuan)"), _("Paid (yuan)"), _("Points earned"),
-        _("Points spent"), _("Cost (yuan)"), _("Reference"), _("Voids receipt"),
+        _("Points spent"), _("Cost (yuan)"), _("Reference"), _("Voids or refunds receipt"),
     ]  # fmt: skip
     for row in rows:
         yield [
@@ -133,6 +137,8 @@ def _table(rows: Iterator[Sale], outlets: dict[int, str]) -> Iterator[list[Any]]
 def _kind(row: Sale) -> str:
     if row.kind == register.VOID:
         return _("Void")
+    if row.kind == register.REFUND:
+        return _("Refund")
     return _("Without points") if row.reason == register.FLOAT_EXHAUSTED else _("Sale")
 
 
@@ -168,6 +174,8 @@ def _kinds() -> list[tuple[str, str]]:
         # Translators: 用了积分
         ("spend", _("Took points")),
         ("void", _("Voids")),
+        # Translators: 退款
+        ("refund", _("Refunds")),
         ("without_points", _("Without points")),
     ]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,7 +27,7 @@ from alliance.amounts import AMOUNT_INVALID, read_fen
 from alliance.calc.money import MAX_FEN
 from alliance.refusals import NOT_FOUND, Refused
 from alliance.templatetags import lianhui
-from merchants import guesses, holds, register, sales, tills
+from merchants import guesses, holds, refunding, register, sales, tills
 from merchants.access import OUTLET_IN_SESSION, Desk, DeskRequest, cashier_only
 from merchants.calc import memberfield
 from merchants.web import frame
@@ -130,15 +132,6 @@ def quote(request: DeskRequest) -> HttpResponse:
 
 @cashier_only
 @never_cache
-def recent(request: DeskRequest) -> HttpResponse:
-    """Show the outlet's latest sales."""
-    outlet = _outlet(request.desk)
-    context = {"entries": register.recent(outlet.pk, timezone.now(), 30)}
-    return frame.page(request, request.desk, "recent.html", "recent", context)
-
-
-@cashier_only
-@never_cache
 def receipt(request: DeskRequest, number: int) -> HttpResponse:
     """Show what was booked: to print, to share, to undo, and on to the next one."""
     outlet = _outlet(request.desk)
@@ -155,6 +148,8 @@ def receipt(request: DeskRequest, number: int) -> HttpResponse:
         "earned": earned,
         "bonuses": bonuses,
         "total_points": sale.points + sum(bonus.points for bonus in bonuses),
+        "refunds": refunding.history(sale) if entry.refunded_fen else (),
+        "can_be_refunded": entry.left_fen > 0 and now.date() - sale.booked_at.date() <= timedelta(settings.REFUND_DAYS),
         "share": _share(outlet, sale, earned.matures_on if earned else None, bonuses),
     }
     return frame.page(request, request.desk, "receipt.html", "till", context)

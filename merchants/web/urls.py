@@ -2,18 +2,21 @@
 
 from django.urls import path
 
-from merchants.web import floats, holds, keys, posters, receipts, shop, team, till
+from merchants.web import floats, holds, keys, posters, receipts, refunds, shop, team, till
 
 urlpatterns = [
     path("till/", till.till, name="till"),
     path("till/quote/", till.quote, name="till_quote"),
-    path("till/recent/", till.recent, name="till_recent"),
+    path("till/recent/", refunds.recent, name="till_recent"),
     path("till/outlet/", till.choose_outlet, name="till_outlet"),
     path("till/sales/<int:number>/", till.receipt, name="till_receipt"),
     path("till/sales/<int:number>/void/", till.void, name="till_void"),
     path("till/holds/", holds.holds_page, name="till_holds"),
     path("till/holds/<int:number>/", holds.hold, name="till_hold"),
     path("till/holds/<int:number>/release/", holds.release, name="till_hold_release"),
+    path("till/sales/<int:number>/refund/", refunds.refund, name="till_refund"),
+    path("till/sales/<int:number>/refund/preview/", refunds.preview, name="till_refund_preview"),
+    path("till/refunds/<int:number>/", refunds.refunded, name="till_refunded"),
     path("shop/", shop.shop, name="shop"),
     path("shop/sales/", receipts.sales, name="shop_sales"),
     path("shop/sales/export.csv", receipts.export, {"form": "csv"}, name="shop_sales_csv"),
