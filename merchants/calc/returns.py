@@ -41,7 +41,7 @@ class SoldLine:
         return sum(self.share(self.units_left))
 
     def share(self, units: int) -> tuple[int, int]:
-        """Return money and points of the next `units`: what all units that came back come to, less what was given back."""
+        """Return money and points of the next `units`: for all that came back then, less what was given before."""
         upto = self.units_gone + units
         return (
             self.cash_fen * upto // self.units - self.cash_fen * self.units_gone // self.units,

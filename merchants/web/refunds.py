@@ -94,7 +94,7 @@ NOTHING_CHOSEN = _NothingChosen()
 @cashier_only
 @never_cache
 def recent(request: DeskRequest) -> HttpResponse:
-    """Show the outlet's latest sales, or those of one day; a receipt's number leads to it, wherever the merchant sold it."""
+    """Show the outlet's latest sales, or those of one day; a receipt's number leads to it, at any outlet."""
     outlet = _outlet(request.desk)
     now = timezone.now()
     words = request.GET.get("q", "").strip().replace("\x00", "")[:64]
