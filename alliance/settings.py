@@ -135,6 +135,7 @@ CELERY_BEAT_SCHEDULE = {
     "roll-up": {"task": "points.tasks.roll_up", "schedule": 10.0},
     "holds": {"task": "points.tasks.release_holds", "schedule": 60.0},
     "mature": {"task": "points.tasks.mature", "schedule": crontab(minute="7")},
+    "refunds": {"task": "points.tasks.settle_refunds", "schedule": 60.0},
     "expire": {"task": "points.tasks.expire", "schedule": crontab(minute="12", hour="0")},
     "pay-promises": {"task": "points.tasks.pay_promises", "schedule": 60.0},
     "bills": {"task": "points.tasks.bills", "schedule": crontab(minute="35", hour="0")},

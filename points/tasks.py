@@ -25,6 +25,7 @@ from points import (
     partitions,
     promises,
     proving,
+    refunds,
     rollup,
     rules,
     sealing,
@@ -35,7 +36,7 @@ from points import (
 from points.models import Proof
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16, "bills": 17, "holds": 18}
-_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34}
+_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34, "refunds": 21}
 CLOSE = "points.close"
 PROVE = "points.prove"
 SHARE, OPEN, WIND_UP = "points.surplus", "points.opening", "points.winding"
@@ -131,6 +132,13 @@ def bills() -> int:
         drawn = promises.draw(shanghai_day(now))
         promises.drop(shanghai_day(now), actor=Actor.system("bills"), at=now)
         return drawn
+
+
+@shared_task
+def settle_refunds() -> list[int]:
+    """Let members and merchants pay what they owe because of refunds, as far as they have it."""
+    with _alone("refunds") as is_mine:
+        return list(refunds.settle()) if is_mine else [0, 0]
 
 
 @shared_task
