@@ -1,4 +1,4 @@
-"""What stays of a sale after a return. Integers only, fen and points; no clock, no database (docs/ledger.md, rows 14 to 23).
+"""What stays of a sale after a return. Integers only: fen and points (docs/ledger.md, rows 14 to 23).
 
 Every figure is reckoned for all that was returned so far, not for one return: so any order of parts ends at zero.
 """
@@ -38,7 +38,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What such a bill comes to: rebate half up, the member's points and the spending fee down, the rest is what is left."""
+    """What such a bill comes to: rebate half up, points and spending fee down, the rest is what is left."""
 
     rebate: int
     points: int
@@ -61,7 +61,7 @@ def by_total(sold: Kept, kept: Kept, returned: int) -> Kept:
 
 
 def by_lines(sold: Kept, kept: Kept, *, cash: int, points: int, eligible: int | None = None) -> Kept:
-    """Return what stays when the lines that come back were paid with `cash` fen and `points`; eligible: their part that earned."""
+    """Return what stays when lines come back that were paid with `cash` and `points`; eligible: what of it earned."""
     bill, spent = kept.bill - cash - points, kept.spent - points
     if eligible is None:
         return Kept(bill, spent, _eligible(sold, kept, bill - spent))

@@ -44,7 +44,7 @@ class Mark(models.Model):
 
 
 class Split(models.Model):
-    """What the closes have posted out of a collecting account so far: fee + centre + promo + buffer = total + unpaid."""
+    """What the closes have posted out of a collecting account: fee + centre + promo + buffer = total + unpaid."""
 
     account = models.OneToOneField(Account, models.PROTECT, primary_key=True, related_name="+")
     total = models.BigIntegerField(default=0)
