@@ -72,7 +72,7 @@ class RefundOutcome:
     """The answer to a refund, also when it is asked for again (`replayed`).
 
     status is "booked" or "refused" (then code: sale_unknown, already_void, refund_too_much, refund_too_late, key_reused).
-    left_fen: what stays of the bill. For figures of a refusal see `refusal()`.
+    What stays of the bill: `left_of(sale)`. For the figures of a refusal see `refusal()`.
     """
 
     status: str
