@@ -35,7 +35,9 @@ def main(words: list[str]) -> int:
         broken_world(report, options, chosen)
     if options.json:
         report.write(options.json)
-    print("nothing differs" if report.is_good else f"{len(report.differences)} differences", flush=True)
+    print(
+        "nothing differs" if report.is_good else f"not as it must be; {len(report.differences)} differences", flush=True
+    )
     return 0 if report.is_good else 1
 
 
@@ -150,7 +152,7 @@ def kills(report: Report, opened: object, people: object, options: argparse.Name
         "kills: " + ", ".join(f"{group.victim} {group.kills}" for group in groups),
         f"{n}",
         f"≥ {goal}",
-        n >= goal and durable,
+        durable and n >= options.kills and (n >= goal or None),
     )
     requests, troubles = sum(group.requests for group in groups), sum(group.troubles.total() for group in groups)
     report.add(

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from bench.faulty import account, kills
+from bench.faulty import account, kills, lives
 from bench.faulty.cast import Cast, assemble
 from bench.faulty.clients import Entry, Said, Wish, bill
 from bench.faulty.proxy import HOST, Proxy, wait_until
 from tests.factories.merchants import token
+from tests.laws.oracle import Oracle
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,6 +118,19 @@ def test_a_false_log_does_not(
 ) -> None:
     differences = "\n".join(account.compare(cast, spoil(log))[2])
     assert all(word in differences for word in noticed), differences
+
+
+@pytest.mark.law
+@pytest.mark.django_db(transaction=True)
+def test_a_life_that_differs_ends_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = Oracle.top_up
+    monkeypatch.setattr(Oracle, "top_up", lambda self, account, fen: true(self, account, fen + 1))
+    found = lives.Lives()
+    lives._add(found, 1, 300, lives._live(1, 300))
+    assert found.differences and found.differences[0].startswith(
+        "seed 1 (batched, 300 operations): AssertionError at histories.py:"
+    )
+    assert found.operations.total() >= 300
 
 
 # --- the network --------------------------------------------------------------------------------
