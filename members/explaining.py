@@ -135,6 +135,24 @@ def _why(rows: list[Transfer], sale: Sale | None) -> list[Reason]:
             # Translators: 这些积分到了到期日还没用，按条款失效
             text = _("They were not spent by their last day. What expires first is always spent first.")
             reasons.append(Reason(_("Why did they expire?"), [Step(_("Expired"), points(_moved(row)), text)]))
+        elif row.kind == Transfer.Kind.SURPLUS:
+            # Translators: 联盟已实现的盈余，按您的消费给联盟带来的收入分给会员
+            text = _(
+                "What the alliance had left over was shared among members, by what their own purchases brought it. It "
+                "was earned before; nobody can count on it again."
+            )
+            # Translators: 为什么得惠顾积分？
+            reasons.append(Reason(_("Why patronage points?"), [Step(_("Patronage points"), points(_moved(row)), text)]))
+        elif row.kind == Transfer.Kind.OPEN:
+            # Translators: 原会员积分，连同对应的钱一起转入
+            text = _("Your balance of the earlier scheme. The money for it came with it.")
+            reasons.append(
+                Reason(_("Where do these points come from?"), [Step(_("Taken over"), points(_moved(row)), text)])
+            )
+        elif row.kind == Transfer.Kind.WIND_UP:
+            # Translators: 停业期内未用的积分退回出资的商户
+            text = _("Their shop or the alliance has closed, and the last day to spend them was over.")
+            reasons.append(Reason(_("Why were they returned?"), [Step(_("Returned"), points(_moved(row)), text)]))
         elif row.kind == Transfer.Kind.ADJUST:
             # Translators: 由两名工作人员核对后更正
             text = _("Checked by two people of the operator.")

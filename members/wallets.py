@@ -42,6 +42,12 @@ WORDS: Mapping[int, tuple[Promise | str, Promise | str]] = {kind.value: (kind.la
     Kind.EXPIRE: (gettext_lazy("Expired"), gettext_lazy("Expiry taken back")),
     # Translators: 待发积分到账
     Kind.ISSUE: (gettext_lazy("Received, paid by the shop"), gettext_lazy("Taken back")),
+    # Translators: 惠顾积分 / 惠顾积分收回
+    Kind.SURPLUS: (gettext_lazy("Patronage points"), gettext_lazy("Patronage points taken back")),
+    # Translators: 旧会员积分转入 / 转入撤回
+    Kind.OPEN: (gettext_lazy("Taken over"), gettext_lazy("Taken over, undone")),
+    # Translators: 停业退回 / 停业退回撤回
+    Kind.WIND_UP: (gettext_lazy("Returned to who paid for them"), gettext_lazy("Return undone")),
     # Translators: 更正 / 更正撤回
     Kind.ADJUST: (gettext_lazy("Corrected"), gettext_lazy("Correction taken back")),
 }

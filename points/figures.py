@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -12,8 +14,8 @@ from alliance import metrics, panels
 from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
 from alliance.metrics import Scope, Value
-from points import expiring, proving, totals
-from points.models import BankLine, Proof
+from points import circulation, expiring, proving, totals
+from points.models import Account, BankLine, Proof
 
 
 @metrics.metric(
@@ -112,6 +114,76 @@ def points_lapsing(at: datetime, scope: Scope) -> Value:
     if found is None:
         return Value(None)
     return Value(found.within(LAPSING_MONTHS), numerator=found.within(LAPSING_MONTHS), series=found.months)
+
+
+@metrics.metric(
+    "spent_elsewhere",
+    # Translators: 异店使用率
+    name=_("Spent elsewhere than earned"),
+    definition=_("Of the points that shops gave and members spent, the part that was spent at another shop."),
+    formula="points spent at another merchant / points spent that a merchant gave",
+    numerator="points spent at a merchant that did not give them",
+    denominator="points spent that a merchant gave",
+    window="90 days",
+    unit="ratio",
+    is_alliance_wide=True,
+)
+def spent_elsewhere(at: datetime, scope: Scope) -> Value:
+    found = circulation.elsewhere(shanghai_day(at))
+    return Value(found.value, numerator=found.part, denominator=found.whole)
+
+
+@metrics.metric(
+    "points_velocity",
+    # Translators: 积分流通速度（次/年）
+    name=_("Velocity of points"),
+    definition=_("How often a year the points in wallets are spent, at the pace of the last 90 days."),
+    formula="points spent in 90 days * 365 / sum of the 90 daily balances",
+    numerator="points spent * 365",
+    denominator="sum of the daily balances",
+    window="90 days",
+    unit="ratio",
+    is_alliance_wide=True,
+)
+def points_velocity(at: datetime, scope: Scope) -> Value:
+    found = circulation.velocity(shanghai_day(at))
+    return Value(found.value, numerator=found.part, denominator=found.whole)
+
+
+@panels.panel(
+    "reserve_alarms",
+    # Translators: 储备警报
+    title=_("Alarms of the reserve"),
+    permission="book.view",
+    position=5,
+    more="admin:points_proof_changelist",
+    needs_top=True,
+)
+def reserve_alarms(at: datetime, scope: Scope) -> Sequence[panels.Row]:
+    """Coverage below 100 %, a bank that is silent, a buffer that falls, a proof that is missing."""
+    found, today, rows = totals.now(), shanghai_day(at), []
+    owed = found.custody - sum(found.by_kind[kind] for kind in proving.OWN)
+    if found.custody < owed:
+        # Translators: 兑付保障率低于 100%
+        rows.append(_alarm(_("Coverage is below 100%"), f"−¥{yuan(owed - found.custody)}"))
+    buffer = found.by_kind[Account.Kind.BUFFER]
+    before = Proof.objects.filter(taken_on__lte=today - timedelta(days=7)).order_by("-taken_on").first()
+    if before is not None and buffer * 5 < before.published["own_fen"].get("buffer", 0) * 4:
+        # Translators: 缓冲金一周内下降超过两成
+        rows.append(_alarm(_("The buffer fell by more than a fifth in a week"), f"¥{yuan(buffer)}", "warn"))
+    line = BankLine.objects.order_by("-value_on").values_list("value_on", flat=True).first()
+    if line is not None and (today - line).days > settings.BANK_LINE_DAYS:
+        # Translators: 最近一笔银行流水太旧
+        rows.append(_alarm(_("The newest line of the bank is old"), line.isoformat(), "warn"))
+    proof = Proof.objects.order_by("-taken_on").values_list("taken_on", flat=True).first()
+    if proof is not None and (today - proof).days > 1:
+        # Translators: 储备证明缺失
+        rows.append(_alarm(_("Last night’s proof is missing"), proof.isoformat(), "warn"))
+    return rows
+
+
+def _alarm(text: Any, right: str, sign: str = "bad") -> panels.Row:
+    return panels.Row(text=text, url=reverse("admin:points_proof_changelist"), right=right, sign=sign)
 
 
 @panels.panel(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from alliance import approvals
 from alliance.calc.worktime import shanghai_day
@@ -201,3 +204,19 @@ def test_points_of_an_import_are_spent_like_others() -> None:
     booked(made)
     assert shop.sell(a, 1_000, spend_points=500).status == "booked"
     assert Wallet.objects.get(pk=a).balance >= 0 and in_order()
+
+
+def test_the_command_prints_the_money_needed_and_the_lines_that_are_wrong(tmp_path: Path) -> None:
+    (a,) = members(1)
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text(HEAD + f"M{a},12345,{UNTIL}\n")
+    bad.write_text(HEAD + f"M{a},12345,{UNTIL}\nM{a},x,{UNTIL}\n")
+    text = StringIO()
+    call_command("opening", str(good), take_up="old", stdout=text)
+    assert "needs a bank line of ¥123.45" in text.getvalue() and Opening.objects.get().points == 12_345
+    text = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("opening", str(bad), stdout=text)
+    assert "line 3: points_wrong x" in text.getvalue()
+    with pytest.raises(CommandError, match="opening_has_errors"):
+        call_command("opening", str(bad), take_up="bad", stdout=StringIO())
