@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from django.db import Error, IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
@@ -82,7 +83,7 @@ def stage(*, title: str, content: bytes, actor: Actor, at: datetime) -> Opening:
     found = dry_run(content, at=at)
     if found.errors or not found.balances:
         raise HAS_ERRORS(n=len(found.errors))
-    arguments = [
+    arguments: list[Any] = [
         title, found.digest, [row.no for row, _wallet in found.balances], [wallet for _row, wallet in found.balances],
         [row.points for row, _wallet in found.balances], [row.expires_on for row, _wallet in found.balances],
         str(actor), at,

@@ -159,7 +159,7 @@ def refund(
         # What stays is reckoned for the refunds that are seen; another one in between makes the book say 40001.
         seen, kept = _left(sale)
         stays = _stays(sale, kept, returned)
-        facts = [
+        facts: list[Any] = [
             caller.number, caller.id, str(actor), digest(key), digest(body), outlet_id, sale.pk, sale.outlet_id, sale.booked_at, seen,
             stays.bill, stays.spent, stays.eligible, kept_ids, kept_points, cash_given, settings.REFUND_DAYS, at, now,
         ]  # fmt: skip
@@ -276,6 +276,7 @@ def _outcome(
     if number != BOOKED:
         code = refusal_of(number, figure).code
         return RefundOutcome("refused", code, replayed, None, sale.pk, None, figure=figure, number=number)
+    assert refund_id is not None  # what is booked has a row
     facts = Refund.objects.get(pk=refund_id)
     awards = RefundAward.objects.filter(refund_id=refund_id).order_by("transfer_id")
     bonuses = tuple(

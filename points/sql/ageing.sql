@@ -28,7 +28,7 @@ BEGIN
   RETURN done;
 END $$;
 
--- Row 24: what lapsed before p_on leaves the wallet, lot by lot: a float's points to breakage, a budget's back to it.
+-- Row 24: what lapsed before p_on leaves the wallet, lot by lot: a float's points to breakage, those of a budget or of promotion credit back to it.
 -- What is held stays: a lot cannot expire under a hold. It is decided when the hold is closed (points_let_go, row 25).
 CREATE OR REPLACE FUNCTION points_expire(p_bucket smallint, p_on date, p_limit integer, p_now timestamptz DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -56,7 +56,7 @@ BEGIN
           AND (z.remaining > z.held OR z.held = 0) AND z.funder_id <> ALL (kept)),
     closed AS (UPDATE points_lot z SET remaining = z.held, is_open = z.held > 0 FROM gone g WHERE z.ctid = g.tid),
     y AS MATERIALIZED (
-      SELECT g.*, nextval('points_transfer_id') AS id, CASE WHEN a.kind = 11 THEN g.funder_id ELSE 5 END AS to_id,
+      SELECT g.*, nextval('points_transfer_id') AS id, CASE WHEN a.kind IN (11, 12) THEN g.funder_id ELSE 5 END AS to_id,
         w.seq + row_number() OVER mine AS seq, (w.balance - sum(g.remaining) OVER mine)::bigint AS balance,
         greatest(ts, w.last_at + interval '1 microsecond') + (row_number() OVER mine - 1) * interval '1 microsecond' AS at,
         lead(g.expires_on) OVER mine IS NULL AS is_last

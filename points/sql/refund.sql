@@ -442,7 +442,7 @@ BEGIN
   END IF;
   IF f_bal <> f.balance THEN UPDATE points_account z SET balance = f_bal WHERE z.id = s.float_id; END IF;
   -- Points that came back after their last day lapse at once (row 25).
-  FOR r IN SELECT z.ctid AS tid, z.remaining - z.held AS lapsing, z.held, z.lapses_on, z.funder_id, z.expires_on, CASE WHEN a.kind = 11 THEN z.funder_id ELSE 5 END AS to_id FROM points_lot z JOIN points_account a ON a.id = z.funder_id
+  FOR r IN SELECT z.ctid AS tid, z.remaining - z.held AS lapsing, z.held, z.lapses_on, z.funder_id, z.expires_on, CASE WHEN a.kind IN (11, 12) THEN z.funder_id ELSE 5 END AS to_id FROM points_lot z JOIN points_account a ON a.id = z.funder_id
       WHERE d_spent > 0 AND z.bucket = b64 AND z.wallet_id = wallet AND z.matures_on = '2000-01-01' AND z.is_open AND z.lapses_on < today AND z.remaining > z.held
       ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
     tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; sq := sq + 1; wrote_at := at; bal := bal - r.lapsing; lapsed := lapsed + r.lapsing;

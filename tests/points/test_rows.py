@@ -189,6 +189,15 @@ def test_row_24_a_merchants_points_go_to_breakage_a_budgets_back_to_it(shop: Sho
     assert (wallet.balance, moved(before)[BREAKAGE]) == (0, before[wallet.pk] - 300)
 
 
+def test_row_24_points_of_promotion_credit_go_back_to_it(shop: Shop) -> None:
+    wallet, other = shop.wallet(points=500), shop.wallet(points=200)
+    promo = shop.terms.promo_id
+    Lot.objects.filter(wallet_id=wallet.pk).update(funder_id=promo)  # as if a campaign of the shop's had given them
+    before = totals()
+    expiry.expire(date(NOON.year + 3, 1, 1), now=NOON + timedelta(days=7))
+    assert moved(before) == {wallet.pk: -500, other.pk: -200, promo: 500, BREAKAGE: 200}
+
+
 def test_row_31_a_correction_never_goes_below_zero(shop: Shop) -> None:
     wallet = shop.wallet()
     facts = {
