@@ -30,14 +30,15 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "org.view", "org.change", "member.view", "member.reveal", "merchant.view", "merchant.change",
             "agreement.sign", "book.view", "diary.view", "job.view", "approval.view", "merchant.approve",
             "adjustment.ask", "trade.change", "calendar.change", "store.view", "rule.view", "rule.draft",
-            "credit.ask", "hold.release", "surplus.approve", "opening.stage", "winding.ask",
+            "credit.ask", "hold.release", "sale.refund", "surplus.approve", "opening.stage", "winding.ask",
         }
     ),
     "finance": frozenset(
         {
             "org.view", "merchant.view", "book.view", "diary.view", "job.view", "approval.view", "bank.receive",
             "topup.ask", "topup.approve", "adjustment.ask", "adjustment.approve", "store.view", "rule.view",
-            "rule.draft", "rule.approve", "credit.approve", "payout.ask", "payout.approve", "payout_account.ask",
+            "rule.draft", "rule.approve", "credit.approve", "sale.refund",
+            "sale.refund_approve", "payout.ask", "payout.approve", "payout_account.ask",
             "payout_account.approve", "dispute.ask", "dispute.decide", "leaving.approve", "surplus.propose",
             "surplus.approve", "opening.stage", "opening.approve", "winding.ask", "winding.approve",
         }

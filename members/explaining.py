@@ -12,10 +12,12 @@ from alliance.calc.worktime import shanghai_day
 from alliance.templatetags.lianhui import bps, local_time, points, thousands, yuan
 from members import wallets
 from members.models import Member
+from merchants import refunding
 from merchants.models import Outlet
+from merchants.refunding import Done
 from points import awards
 from points.awards import Said
-from points.models import LotUse, Promise, Sale, Transfer
+from points.models import LotUse, Promise, Refund, Sale, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,9 @@ class Detail:
     outlet: Outlet | None = None
     undoes: int | None = None
     undone_by: int | None = None
+    # The refund that this is, and those that took something of it back.
+    refund: Done | None = None
+    is_part_back: bool = False
 
 
 def explain(member: Member, journal_id: int) -> Detail | None:
@@ -84,6 +89,8 @@ def explain(member: Member, journal_id: int) -> Detail | None:
     sale = _sale(first)
     if first.kind == Transfer.Kind.ISSUE:
         sale = _promised_sale(first)
+    is_refund = sale is not None and sale.kind == Sale.Kind.REFUND
+    done = refunding.told(outlet, journal_id) if is_refund and outlet else None
     what = [str(wallets.WORDS[row.kind][row.reverses_id is not None]) for row in rows]
     undoes = mine.filter(id=first.reverses_id or 0).values_list("journal_id", flat=True).first()
     undone_by = mine.filter(reverses_id__in=[row.pk for row in rows]).values_list("journal_id", flat=True).first()
@@ -94,10 +101,14 @@ def explain(member: Member, journal_id: int) -> Detail | None:
         moves=[Move(word, row.signed) for word, row in zip(what, rows, strict=True)],  # type: ignore[attr-defined]
         balance_after=last.balance_after or 0,
         why=_why(rows, sale) if undoes is None else [],
-        receipt=_receipt(sale, outlet, rows) if sale and outlet else None,
+        receipt=(_refund_receipt(done, outlet, rows) if done else _receipt(sale, outlet, rows))
+        if sale and outlet
+        else None,
         outlet=outlet,
         undoes=undoes,
         undone_by=undone_by,
+        refund=done,
+        is_part_back=undone_by is not None and _is_refund(undone_by),
     )
 
 
@@ -289,6 +300,36 @@ def _receipt(sale: Sale, outlet: Outlet, rows: list[Transfer]) -> Receipt:
     ]
     number = sale.reference or str(sale.pk)
     return Receipt(str(outlet.merchant), outlet.name, number, local_time(sale.event_at), lines)
+
+
+def _is_refund(journal_id: int) -> bool:
+    """Return whether what undid an entry is a refund, of a part or of all, and not a void."""
+    return Refund.objects.filter(pk=journal_id).exists()
+
+
+def _refund_receipt(done: Done, outlet: Outlet, rows: list[Transfer]) -> Receipt:
+    figures = done.figures
+    lines = [
+        # Translators: 原小票
+        Line(_("For receipt"), str(done.sale.pk)),
+        # Translators: 退的商品
+        Line(_("Goods that came back"), yuan(figures.returned_fen)),
+        # Translators: 退回积分
+        *([Line(_("Points back"), thousands(figures.points_back))] if figures.points_back else []),
+        # Translators: 扣已用积分
+        *([Line(_("Kept for spent points"), yuan(-figures.keep_back_fen))] if figures.keep_back_fen else []),
+        # Translators: 退现金
+        Line(_("Money back"), yuan(figures.cash_back_fen), "1"),
+        # Translators: 收回积分
+        *([Line(_("Points taken back"), thousands(-figures.points_taken))] if figures.points_taken else []),
+        # Translators: 以后从积分扣
+        *([Line(_("From the next points"), yuan(figures.claim_fen))] if figures.claim_fen else []),
+        # Translators: 小票余额
+        Line(_("Left of the bill"), yuan(done.left_fen)),
+        # Translators: 余额
+        Line(_("Balance"), thousands(rows[-1].balance_after)),
+    ]
+    return Receipt(str(outlet.merchant), outlet.name, str(done.number), local_time(done.booked_at), lines)
 
 
 def _day(on: date) -> str:

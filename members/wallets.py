@@ -22,7 +22,7 @@ from alliance.templatetags.lianhui import local_time, thousands
 from members.models import Member
 from merchants.models import Merchant, Outlet
 from points import promises
-from points.models import Account, Hold, Lot, Transfer, Wallet
+from points.models import Account, Claim, Hold, Lot, ReturnDue, Transfer, Wallet
 from points.models import Promise as Promised
 
 PAGE = 20
@@ -48,6 +48,10 @@ WORDS: Mapping[int, tuple[Promise | str, Promise | str]] = {kind.value: (kind.la
     Kind.OPEN: (gettext_lazy("Taken over"), gettext_lazy("Taken over, undone")),
     # Translators: 停业退回 / 停业退回撤回
     Kind.WIND_UP: (gettext_lazy("Returned to who paid for them"), gettext_lazy("Return undone")),
+    # Translators: 退回
+    Kind.ADVANCE: (gettext_lazy("Given back"), gettext_lazy("Given back")),
+    # Translators: 退货时已用掉的积分，现在扣回
+    Kind.REPAY: (gettext_lazy("Taken for a return"), gettext_lazy("Taken for a return")),
     # Translators: 更正 / 更正撤回
     Kind.ADJUST: (gettext_lazy("Corrected"), gettext_lazy("Correction taken back")),
 }
@@ -112,6 +116,16 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """What a return left open: points that a shop still gives back, or that are taken from the next ones."""
+
+    shop: str
+    points: int
+    at: datetime
+    sale_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     rows: list[Entry]
     before: str | None
@@ -150,6 +164,28 @@ def owed(member: Member) -> list[Owed]:
         Owed(shops.get(row.float_id, ""), row.points, row.booked_at, row.state == Promised.State.DROPPED)
         for row in rows
         if row.points
+    ]
+
+
+def claims(member: Member) -> list[Open]:
+    """Return what is taken from the member's next points: those of returned purchases were spent already."""
+    rows = Claim.objects.open().filter(debtor_id=member.wallet_id, why=Claim.Why.POINTS_GONE)
+    return _open([(row.refund.float_id, row.points - row.repaid, row) for row in rows.select_related("refund")])
+
+
+def returning(member: Member) -> list[Open]:
+    """Return points that had been spent on returned purchases and come back when the shop has money again."""
+    rows = ReturnDue.objects.open().filter(wallet_id=member.wallet_id)
+    return _open([(row.float_id, row.points - row.issued, row) for row in rows.select_related("refund")])
+
+
+def _open(rows: list[tuple[int, int, Any]]) -> list[Open]:
+    if not rows:
+        return []
+    names = funders_of({float_id for float_id, _points, _row in rows})
+    return [
+        Open(names.get(float_id, ("", ""))[0], points, row.made_at, row.refund.sale_id)
+        for float_id, points, row in rows
     ]
 
 

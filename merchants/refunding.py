@@ -18,13 +18,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from alliance import events
+from alliance import approvals, events
 from alliance.actors import Actor
 from alliance.amounts import AMOUNT_INVALID
 from alliance.calc.money import MAX_FEN
 from alliance.calc.worktime import shanghai_day
+from alliance.models import Approval, Unit, User
 from alliance.refusals import Refused, declare
 from merchants.calc import returns
 from merchants.calc.returns import SoldLine
@@ -226,6 +228,92 @@ def preview(*, outlet: Outlet, number: int, request: Request, most_fen: int | No
     if not outcome.is_booked:
         raise outcome.refusal()
     return _of_outcome(outcome, request.cash_given)
+
+
+def told(outlet: Outlet, refund_id: int) -> Done | None:
+    """Return a refund that was booked at an outlet."""
+    document = Sale.objects.filter(outlet_id=outlet.pk, id=refund_id, kind=Sale.Kind.REFUND).first()
+    if document is None or document.reverses_id is None:
+        return None
+    try:
+        sale = find(outlet, document.reverses_id)
+    except Refused:
+        return None
+    return next((one for one in history(sale) if one.number == refund_id), None)
+
+
+# --- by headquarters: when a shop cannot, with a second person above a limit --------------------------
+
+
+def by_staff(*, sale: Sale, request: Request, key: str, user: User, unit: Unit, at: datetime) -> Done | Approval:
+    """Refund a sale for its shop; above REFUND_STAFF_FEN of one receipt a second person is asked.
+
+    Refuses what `refund` refuses, and approval_already_asked.
+    """
+    outlet = _place(sale)
+    fen = preview(outlet=outlet, number=sale.pk, request=request, most_fen=None, at=at).returned_fen
+    caller = Caller("staff", user.pk)
+    is_known = bills.sale_of(caller, key) is not None
+    if not is_known and sale.bill_fen - refunds.left_of(sale).bill + fen > settings.REFUND_STAFF_FEN:
+        facts = {
+            "sale": sale.pk,
+            "outlet": outlet.pk,
+            "fen": fen,
+            "cash_given": request.cash_given,
+            "reason": str(request.reason),
+            "note": request.note,
+        }
+        return approvals.ask(
+            kind="merchants.refund", subject=f"points.sale:{sale.pk}", facts=facts, unit=unit, user=user, at=at
+        )
+    return refund(
+        outlet=outlet,
+        number=sale.pk,
+        request=request,
+        caller=caller,
+        key=key,
+        actor=Actor.user(user),
+        most_fen=None,
+        at=at,
+    )
+
+
+def describe(approval: Approval) -> str:
+    facts = approval.facts
+    # Translators: 小票 S123：退款 ¥600.00，理由：商品有问题 机器坏了
+    return gettext("Sale S%(sale)s: refund of ¥%(yuan)s · reason: %(reason)s %(note)s") % {
+        "sale": facts["sale"],
+        "yuan": f"{facts['fen'] / 100:,.2f}",
+        "reason": RefundNote.Reason(facts["reason"]).label,
+        "note": facts["note"],
+    }
+
+
+# Translators: 退款
+@approvals.kind("merchants.refund", permission="sale.refund_approve", title=_("Refund"), describe=describe)
+def book(approval: Approval, actor: Actor, at: datetime) -> Done:
+    """Book what was asked for, with the decision. Refuses what `refund` refuses."""
+    facts = approval.facts
+    request = Request(fen=facts["fen"], cash_given=facts["cash_given"], reason=facts["reason"], note=facts["note"])
+    return refund(
+        outlet=Outlet.objects.get(pk=facts["outlet"]),
+        number=facts["sale"],
+        request=request,
+        caller=Caller("staff", 0),
+        key=f"approval:{approval.pk}",
+        actor=actor,
+        most_fen=None,
+        at=at,
+    )
+
+
+def _place(sale: Sale) -> Outlet:
+    """Return the outlet that sold it, or another one of the merchant if that one is closed."""
+    sold_at = Outlet.objects.select_related("merchant").get(pk=sale.outlet_id)
+    if sold_at.is_open:
+        return sold_at
+    others = Outlet.objects.filter(merchant_id=sold_at.merchant_id, is_test=sold_at.is_test).order_by("pk")
+    return next((outlet for outlet in others if outlet.is_open), sold_at)
 
 
 def history(sale: Sale) -> tuple[Done, ...]:

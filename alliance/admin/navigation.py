@@ -55,6 +55,12 @@ _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
         [
             # Translators: 小票
             (_("Sales"), "receipt_long", "points.sale"),
+            # Translators: 退款
+            (_("Refunds"), "assignment_return", "points.refund"),
+            # Translators: 退款后的欠款
+            (_("Claims"), "pending_actions", "points.claim"),
+            # Translators: 退款应收
+            (_("Amounts due"), "event_upcoming", "points.due"),
             # Translators: 积分预占
             (_("Holds"), "hourglass_top", "points.hold"),
             # Translators: 分录

@@ -48,6 +48,8 @@ VERBS: dict[str, Promise] = {
     "hold.released": gettext_lazy("points set aside given back"),
     # Translators: 预占超时退回
     "hold.timed_out": gettext_lazy("points set aside given back by the clock"),
+    # Translators: 无积分的退款
+    "refund.without_points": gettext_lazy("sale without points refunded"),
     "job.restarted": gettext_lazy("job run again"),
     "key.created": gettext_lazy("API key made"),
     "key.revoked": gettext_lazy("API key revoked"),

@@ -40,6 +40,8 @@ def entries(request: MemberRequest) -> HttpResponse:
     context = {
         "tab": "wallet",
         "standing": (standing := wallets.standing(request.member)),
+        "claims": [] if chosen else wallets.claims(request.member),
+        "returning": [] if chosen else wallets.returning(request.member),
         "holds": wallets.holds(request.member) if standing.held else [],
         "owed": [] if chosen else wallets.owed(request.member),
         "kind": wanted.kind,

@@ -3,21 +3,81 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from alliance import access
+from alliance.admin.acts import Act, ActForm
 from alliance.admin.drawing import labelled
+from alliance.admin.scoped import now, once
 from alliance.admin.wording import acting
+from alliance.amounts import read_fen
 from alliance.models import Unit, User
-from alliance.templatetags.lianhui import bps, yuan
-from merchants.models import Outlet
+from alliance.refusals import Refused
+from alliance.templatetags.lianhui import bps, local_time, thousands, yuan
+from merchants import refunding
+from merchants.models import Outlet, RefundNote
+from points import refunds
 from points.admin import links
 from points.admin.newest import NewestAdmin
 from points.models import Sale
+
+
+class Back(ActForm):
+    """What comes back. One key per page that was opened: pressing twice refunds once."""
+
+    # Translators: 退多少（元），不填为全部
+    amount = forms.CharField(label=_("Amount in yuan; empty: all that is left"), max_length=20, required=False)
+    reason = forms.ChoiceField(label=_("Reason"), choices=RefundNote.Reason)
+    # Translators: 说明
+    note = forms.CharField(label=_("Note"), max_length=200)
+    # Translators: 钱已经退给顾客
+    cash_given = forms.BooleanField(label=_("The money was given back already"), required=False)
+    key = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
+
+    def prepare(self) -> None:
+        self.fields["key"].initial = uuid4().hex
+
+    def clean_amount(self) -> int | None:
+        try:
+            return read_fen(self.cleaned_data["amount"]) if self.cleaned_data["amount"] else None
+        except Refused as refused:
+            raise forms.ValidationError(refused.text()) from None
+
+
+def _facts(request: HttpRequest, sale: Sale) -> list[tuple[Any, Any]]:
+    kept = refunds.left_of(sale)
+    return [
+        (_("Bill"), yuan(sale.bill_fen)),
+        # Translators: 还可退
+        (_("Left"), yuan(kept.bill)),
+        (_("Paid in money"), yuan(kept.paid)),
+        (_("Paid with points"), thousands(kept.spent)),
+    ]
+
+
+def _refund(request: HttpRequest, sale: Sale, data: dict[str, Any]) -> str:
+    assert isinstance(request.user, User)
+    outlet = Outlet.objects.select_related("centre").get(pk=sale.outlet_id)
+    wanted = refunding.Request(
+        fen=data["amount"], cash_given=data["cash_given"], reason=data["reason"], note=data["note"]
+    )
+    key = f"refund:{sale.pk}:{data['key'] or uuid4().hex}"
+    done = refunding.by_staff(sale=sale, request=wanted, key=key, user=request.user, unit=outlet.centre, at=now())
+    if isinstance(done, refunding.Done):
+        # Translators: 已退款，请商户退给顾客 …
+        words = _t("Refunded. The shop hands out %(cash)s and keeps %(kept)s.")
+        figures = done.figures
+        return words % {"cash": yuan(figures.cash_back_fen), "kept": yuan(figures.keep_back_fen)}
+    return _t("Asked. A second person decides it in the approvals.")
 
 
 @admin.register(Sale)
@@ -49,6 +109,7 @@ class SaleAdmin(NewestAdmin):
         ("event_at", "booked_at", "booked_on"),
         ("shown_actor", "reference", "reason"),
         ("shown_wallet", "shown_journal", "shown_reverses"),
+        "shown_refunds",
     )
     readonly_fields = (
         "shown_number",
@@ -66,7 +127,26 @@ class SaleAdmin(NewestAdmin):
         "shown_wallet",
         "shown_journal",
         "shown_reverses",
+        "shown_refunds",
         "shown_actor",
+    )
+    acts = (
+        Act(
+            name="refund",
+            # Translators: 退款
+            title=_("Refund"),
+            permission="sale.refund",
+            says=_(
+                "Points that were spent come back, earned ones are taken back. The shop hands out the money. "
+                "Above a limit a second person has to agree first."
+            ),
+            form=Back,
+            run=_refund,
+            shows=_facts,
+            is_possible=lambda _request, sale: sale.kind == Sale.Kind.SALE and refunds.left_of(sale).bill > 0,
+            is_dangerous=True,
+            icon="assignment_return",
+        ),
     )
     shown_actor = acting("actor", _("actor"))
 
@@ -96,7 +176,7 @@ class SaleAdmin(NewestAdmin):
     def shown_number(self, sale: Sale) -> str:
         return str(sale)
 
-    @labelled(description=_("kind"), tones={1: "success", 2: "danger"})
+    @labelled(description=_("kind"), tones={1: "success", 2: "danger", 3: "warning"})
     def shown_kind(self, sale: Sale) -> tuple[int, str]:
         return sale.kind, sale.get_kind_display()
 
@@ -158,6 +238,28 @@ class SaleAdmin(NewestAdmin):
     @display(description=_("reverses"))
     def shown_reverses(self, sale: Sale) -> str:
         return links.link("points_sale", sale.reverses_id, f"S{sale.reverses_id}")
+
+    # Translators: 退款记录
+    @display(description=_("refunds"))
+    def shown_refunds(self, sale: Sale) -> Any:
+        if sale.kind != Sale.Kind.SALE:
+            return "–"
+        done = once(sale, "known_refunds", lambda: refunding.history(sale))
+        if not done:
+            return "–"
+        return format_html_join(
+            mark_safe("<br>"),
+            "{} · {} · −{} · {}",
+            (
+                (
+                    links.link("points_refund", one.number, f"R{one.number}"),
+                    local_time(one.booked_at),
+                    yuan(one.figures.returned_fen),
+                    one.reason_words,
+                )
+                for one in done
+            ),
+        )
 
 
 def _name(shop: Outlet) -> str:
