@@ -33,7 +33,7 @@ def back(place: Shop, number: int | None, fen: int | None = None, **more: Any) -
 
 
 def page(client: Client, address: str, language: str = "en") -> str:
-    client.cookies["django_language"] = language
+    client.cookies["language"] = language
     return words(client.get(address))
 
 
