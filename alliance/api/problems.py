@@ -27,6 +27,12 @@ UNREADABLE = declare(
     "request_unreadable", 400, _("This request cannot be read. Check its address, its host and its headers.")
 )
 WRONG = declare("server_error", 500, _("Something went wrong on our side. Quote the request id when you ask us."))
+AWAY = declare(
+    "try_again",
+    503,
+    # Translators: 系统正在恢复。请用同一个请求键重试；已入账的不会重复入账。
+    _("We are coming back. Send the request again in a moment, with the same key: nothing is booked twice."),
+)
 CHALLENGE = 'Bearer realm="lianhui"'
 MOST_FIELDS = 20
 _log = logs.get("alliance.api")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import TemplateDoesNotExist
@@ -33,14 +35,26 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _page(request, 404)
 
 
+RETRY_SECONDS = 5
+
+
 def broken(request: HttpRequest) -> HttpResponse:
+    """Answer for an error that nobody handled: 503 while the database is away or overburdened, else 500."""
+    is_away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    response = _said(request, 503 if is_away else 500)
+    if is_away:
+        response["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def _said(request: HttpRequest, status: int) -> HttpResponse:
     if request.path.startswith("/api/"):
-        return problems.page(request, problems.WRONG())
+        return problems.page(request, problems.AWAY() if status == 503 else problems.WRONG())
     try:
-        return _page(request, 500)
+        return _page(request, status)
     except Exception:
         # The page of last resort may need nothing: no database, no template.
-        return HttpResponse("500 出错了，请稍后再试。 Something went wrong. Please try again.", status=500)
+        return HttpResponse(f"{status} 请稍后再试。 Please try again in a moment.", status=status)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import OperationalError
 from django.http import HttpRequest
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
@@ -30,7 +31,18 @@ def breaks(request: HttpRequest) -> Any:
     raise RuntimeError("13800138001")
 
 
-urlpatterns = [*real, path("refuses/", refuses), path("breaks/", breaks), path("api/v1/breaks", breaks)]
+def away(request: HttpRequest) -> Any:
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+urlpatterns = [
+    *real,
+    path("refuses/", refuses),
+    path("breaks/", breaks),
+    path("api/v1/breaks", breaks),
+    path("away/", away),
+    path("api/v1/away", away),
+]
 handler404 = "alliance.web.errors.not_found"
 handler500 = "alliance.web.errors.broken"
 
@@ -135,6 +147,16 @@ def test_broken_pages_say_so_in_both_languages(client: Client) -> None:
     assert answer.status_code == 500
     assert answer.headers["Content-Type"] == problems.CONTENT_TYPE
     assert answer.json()["code"] == "server_error"
+
+
+@override_settings(ROOT_URLCONF="tests.alliance.test_pages")
+def test_while_the_database_is_away_one_is_asked_to_come_back(client: Client) -> None:
+    client.raise_request_exception = False
+    page, answer = client.get("/away/"), client.get("/api/v1/away")
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+    assert "请稍候再试" in page.content.decode()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json()["code"] == "try_again"
 
 
 def test_an_address_of_the_api_that_is_not_there_is_a_problem(client: Client) -> None:
