@@ -20,12 +20,16 @@ CREATE TYPE points_line AS (
   kept integer, credited bigint
 );
 
--- The time of booking: the clock after the lock, or p_now for the owner (town, replay, tests).
+-- The time of booking: the clock after the lock, or p_now for the owner (town, replay, tests), who alone could book into a
+-- day that is sealed and may not.
 CREATE OR REPLACE FUNCTION points_clock(p_now timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$
 BEGIN
   IF p_now IS NULL THEN RETURN clock_timestamp(); END IF;
   IF NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
     RAISE EXCEPTION 'only the owner may choose the time of booking' USING ERRCODE = '42501';
+  END IF;
+  IF (p_now AT TIME ZONE 'Asia/Shanghai')::date <= (SELECT max(sealed_on) FROM public.points_seal) THEN
+    RAISE EXCEPTION 'that day is sealed' USING ERRCODE = '22023';
   END IF;
   RETURN p_now;
 END $$;

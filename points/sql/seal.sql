@@ -87,16 +87,3 @@ BEGIN
       FROM points_seal_digests(day) f LEFT JOIN points_seal s ON s.sealed_on = day - 1 AND s.bucket = f.bucket;
   RETURN true;
 END $$;
-
--- Nothing is booked into a day that is sealed: the owner's own clock (town, replay, tests) is the only one that could.
-CREATE OR REPLACE FUNCTION points_clock(p_now timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$
-BEGIN
-  IF p_now IS NULL THEN RETURN clock_timestamp(); END IF;
-  IF NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
-    RAISE EXCEPTION 'only the owner may choose the time of booking' USING ERRCODE = '42501';
-  END IF;
-  IF (p_now AT TIME ZONE 'Asia/Shanghai')::date <= (SELECT max(sealed_on) FROM public.points_seal) THEN
-    RAISE EXCEPTION 'that day is sealed' USING ERRCODE = '22023';
-  END IF;
-  RETURN p_now;
-END $$;

@@ -30,8 +30,8 @@ class Command(BaseCommand):
         found = opening.dry_run(content, at=timezone.now())
         self.stdout.write(f"{found.lines:,} lines, {found.members:,} members, {found.points:,} points")
         self.stdout.write(f"needs a bank line of ¥{yuan(found.points)}")
-        for error in found.errors[:MOST_SHOWN]:
-            self.stdout.write(f"line {error.no}: {error.code} {error.text}")
+        for wrong in found.errors[:MOST_SHOWN]:
+            self.stdout.write(f"line {wrong.no}: {wrong.code} {wrong.text}")
         if len(found.errors) > MOST_SHOWN:
             self.stdout.write(f"… and {len(found.errors) - MOST_SHOWN:,} more")
         if options["take_up"]:
