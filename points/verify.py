@@ -579,9 +579,9 @@ _LAWS: dict[str, str] = {
               OR t.credit_id <> x.wallet_id OR t.debit_id IS DISTINCT FROM o.account_id OR t.expires_on <> x.expires_on)) AS wrong
           FROM points_opening_line x LEFT JOIN points_transfer t ON t.id = x.transfer_id WHERE x.opening_id = o.id) l""",
     "after a closing mode points went to their funders, and after its end none is left": """
-        SELECT (SELECT count(*) FROM points_winding) + (SELECT count(*) FROM points_transfer WHERE kind = 17),
+        SELECT (SELECT count(*) FROM points_winding) + (SELECT count(*) FROM points_transfer WHERE kind = 17 AND wallet_id > 0),
           (SELECT count(*) FROM points_transfer t LEFT JOIN points_lot_use u ON u.transfer_id = t.id LEFT JOIN points_account a ON a.id = t.credit_id
-            WHERE t.kind = 17 AND (u.funder_id IS DISTINCT FROM t.credit_id OR u.points <> t.points OR NOT EXISTS (
+            WHERE t.kind = 17 AND t.wallet_id > 0 AND (u.funder_id IS DISTINCT FROM t.credit_id OR u.points <> t.points OR NOT EXISTS (
               SELECT FROM points_winding w WHERE w.spend_ends_on < (t.booked_at AT TIME ZONE 'Asia/Shanghai')::date AND (w.scope = 1 OR EXISTS (
                 SELECT FROM points_winding_float f WHERE f.winding_id = w.id AND f.float_id IN (a.id, a.float_id))))))
           + (SELECT count(*) FROM points_winding w JOIN points_lot l ON l.remaining > 0 JOIN points_account a ON a.id = l.funder_id WHERE w.ended_at IS NOT NULL
