@@ -23,6 +23,7 @@ from django.db import Error, connection, transaction
 from alliance.actors import Actor
 from alliance.amounts import AMOUNT_INVALID
 from alliance.refusals import Refused
+from points import awards
 from points.bills import Caller
 from points.calc import refunding
 from points.calc.digests import digest
@@ -149,16 +150,17 @@ def refund(
 
     sale: the document (kind sale) itself; outlet_id: where the goods came back, which must belong to the same merchant.
     cash_given: the money was handed out before, so nothing can be kept back. bonus_kept: by transfer of a bonus of this
-    sale, the points of it that stay; default: in the proportion of what earns. now: for the owner of the database only.
+    sale, the points of it that stay; default: what its rules give for what stays (points.awards.staying). now: for the owner of the database only.
     Raises amount_invalid for nothing or less; answers everything else, see RefundOutcome.
     """
-    kept_ids, kept_points = list((bonus_kept or {}).keys()), list((bonus_kept or {}).values())
     _check(returned)
     tries = 1 if connection.in_atomic_block else _TRIES
     for n in range(1, tries + 1):
         # What stays is reckoned for the refunds that are seen; another one in between makes the book say 40001.
         seen, kept = _left(sale)
         stays = _stays(sale, kept, returned)
+        bonuses = bonus_kept if bonus_kept is not None else awards.staying(sale, max(stays.eligible, 0))
+        kept_ids, kept_points = list(bonuses.keys()), list(bonuses.values())
         facts: list[Any] = [
             caller.number, caller.id, str(actor), digest(key), digest(body), outlet_id, sale.pk, sale.outlet_id, sale.booked_at, seen,
             stays.bill, stays.spent, stays.eligible, kept_ids, kept_points, cash_given, settings.REFUND_DAYS, at, now,

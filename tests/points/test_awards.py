@@ -11,11 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from alliance.refusals import Refused
-from points import awards, bills, rollup, verify
+from points import awards, bills, refunds, rollup, verify
 from points.calc.rules import Line
-from points.models import Account, Award, AwardUsed, Lot, RuleVersion, Trace, Transfer, Visit, Wallet
+from points.models import Account, Award, AwardUsed, Lot, RuleVersion, Sale, Trace, Transfer, Visit, Wallet
 from tests.points.ruling import budget, fund, rule
-from tests.points.shops import NOON, TEST, Shop, open_shop, totals
+from tests.points.shops import NOON, TEST, Shop, moved, open_shop, totals
 
 pytestmark = pytest.mark.django_db
 
@@ -322,3 +322,27 @@ def test_the_function_believes_nobody(shop: Shop) -> None:
         lies = [1, 1, "system:test", *bills._columns(draft), NOON, False, *columns, False]
         with pytest.raises(Error, match=r"meanwhile|allows"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(bills._POST_AWARDED, lies)
+
+
+def test_a_threshold_is_looked_at_again_when_goods_come_back(shop: Shop) -> None:
+    """“From ¥100: 60 points”; ¥20 come back: what stays is ¥80 and bears none of it. Then the rest, and all is undone."""
+    payer, wallet = budget(), shop.wallet()
+    rule(payer, {"kind": "fixed", "points": 60}, scope={"basket_fen": 10_000})
+    before = totals()
+    outcome = shop.sell(wallet, 11_000)
+    assert given(outcome) == [("evening", 60)]
+    sale = Sale.objects.get(pk=outcome.sale_id)
+    assert awards.staying(sale, 10_000) == {outcome_award(sale): 60}
+    assert awards.staying(sale, 9_999) == {outcome_award(sale): 0}
+    for fen, gone in ((1_000, 0), (1_000, 60), (9_000, 0)):
+        back = refunds.refund(
+            sale=sale, outlet_id=sale.outlet_id, returned=refunds.ByTotal(fen), caller=shop.caller, key=f"back {fen} {gone}",
+            body="", actor=TEST, at=NOON, now=NOON + timedelta(hours=1),
+        )  # fmt: skip
+        assert (back.status, sum(bonus.taken for bonus in back.bonuses)) == ("booked", gone)
+    assert moved(before) == {}
+    assert is_sound()
+
+
+def outcome_award(sale: Sale) -> int:
+    return Award.objects.get(sale_id=sale.pk, points__gt=0).transfer_id or 0
