@@ -15,7 +15,7 @@ from alliance.calc.worktime import day_start, shanghai_day
 from alliance.models import Event
 from alliance.refusals import declare
 from merchants.models import Agreement, Merchant
-from points import terms
+from points import terms, winding_up
 
 STARTS_TOO_EARLY = declare(
     "agreement_starts_too_early",
@@ -25,6 +25,12 @@ STARTS_TOO_EARLY = declare(
 RATE_OUT_OF_RANGE = declare("agreement_rate_out_of_range", 422, _("The rebate rate lies between 3% and 20%."))
 SHARES_TOO_LARGE = declare(
     "agreement_shares_too_large", 422, _("The shares add up to more than the whole rebate. Lower one of them.")
+)
+# Translators: 商户（或联盟）已进入停业清退，不能再签新协议
+CLOSING = declare(
+    "agreement_while_closing",
+    409,
+    _("This merchant stops giving points after %(last)s (%(title)s). No new agreement can be signed."),
 )
 # A bill that is on its way has read the version before and may be five minutes ahead of the clock; the other five are
 # for the signing itself. So no bill is ever booked under a version that had ended.
@@ -66,9 +72,11 @@ def sign(
 
     The first version may start on any day; a later one after today (ten minutes before midnight: after tomorrow), and
     not before the one that it replaces: what was sold stays under the terms that it was sold under.
-    Refuses: agreement_starts_too_early, agreement_rate_out_of_range, agreement_shares_too_large.
+    Refuses: agreement_starts_too_early, agreement_rate_out_of_range, agreement_shares_too_large,
+    agreement_while_closing.
     """
     Merchant.objects.select_for_update().get(pk=merchant.pk)
+    _not_closing(merchant.float_id)
     if not 300 <= rate_bps <= 2000:
         raise RATE_OUT_OF_RANGE()
     if member_bps + fee_bps + centre_bps + promo_bps > 10_000:
@@ -120,8 +128,9 @@ def sign_first(agreements: Sequence[Agreement], *, actor: Actor) -> None:
     """Put the first version of many merchants in force, each signed at its own signed_at. For towns and imports.
 
     Refuses: agreement_starts_too_early where a merchant has signed before, agreement_rate_out_of_range,
-    agreement_shares_too_large; then none of them was signed.
+    agreement_shares_too_large, agreement_while_closing; then none of them was signed.
     """
+    _not_closing(None)
     merchants = [agreement.merchant_id for agreement in agreements]
     latest = Agreement.objects.filter(merchant__in=merchants).order_by("-starts_on").first()
     if latest is not None:
@@ -156,3 +165,10 @@ def sign_first(agreements: Sequence[Agreement], *, actor: Actor) -> None:
         )
         for agreement in agreements
     )
+
+
+def _not_closing(float_id: int | None) -> None:
+    """Refuse a new version where a closing mode was decided: it would begin to give points again."""
+    mode = winding_up.mode_of(float_id)
+    if mode is not None:
+        raise CLOSING(last=mode.issue_ends_on.isoformat(), title=mode.title)

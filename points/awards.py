@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
@@ -147,6 +147,10 @@ class _Kept:
     reads_trades: bool
     # The versions that had ended three days ago; read when an older bill comes.
     ended: tuple[Known, ...] | None = None
+    # How many closing modes there are; none is ever taken back.
+    modes: int = 0
+    # Who issues nothing any more, and after which day: floats and promotion accounts; 0 is the whole alliance.
+    stops: Mapping[int, date] = field(default_factory=dict)
     places: dict[tuple[int, int, str, bool], tuple[Known, ...]] = field(default_factory=dict)
     sets: dict[tuple[int, ...], Looked] = field(default_factory=dict)
 
@@ -157,8 +161,11 @@ class _Memory:
     kept: _Kept | None = None
 
 
-_MARK = """SELECT coalesce(md5(string_agg(id || ':' || xmin::text, ',' ORDER BY id)), '')
-  FROM rules_version WHERE state IN ('approved', 'live', 'ended')"""
+_MARK = """SELECT coalesce(md5(string_agg(id || ':' || xmin::text, ',' ORDER BY id)), ''),
+  (SELECT count(*) FROM points_winding) FROM rules_version WHERE state IN ('approved', 'live', 'ended')"""
+_STOPS = """SELECT 0::bigint, issue_ends_on FROM points_winding WHERE scope = 1
+  UNION ALL SELECT a.id, w.issue_ends_on FROM points_winding w JOIN points_winding_float f ON f.winding_id = w.id
+    JOIN points_account a ON a.id = f.float_id OR a.kind = 12 AND a.float_id = f.float_id"""
 
 
 def forget() -> None:
@@ -172,13 +179,18 @@ def _now() -> _Kept:
         return kept
     with connection.cursor() as cursor:
         cursor.execute(_MARK)
-        mark = cursor.fetchone()[0]
-    if kept is not None and kept.mark == mark:
-        kept.looked_at = clock
-        return kept
+        mark, modes = cursor.fetchone()
+        # One that closes is shown to no rule: the mark of the rules alone says whether there are any.
+        if kept is not None and (kept.mark, kept.modes) == (mark, modes):
+            kept.looked_at = clock
+            return kept
+        stops: dict[int, date] = {}
+        if mark and modes:
+            cursor.execute(_STOPS)
+            stops = dict(cursor.fetchall())
     known = _read(RuleVersion.objects.from_now(datetime.now(UTC) - LATE)) if mark else ()
     trades = any(each.rule.scope.trades for each in known)
-    _Memory.kept = kept = _Kept(mark, clock, known, trades, None if mark else ())
+    _Memory.kept = kept = _Kept(mark, clock, known, trades, None if mark else (), modes, stops)
     return kept
 
 
@@ -220,6 +232,8 @@ def looking(bill: Bill) -> Looked | None:
     known = tuple(
         each for each in here if each.rule.starts_at <= at and (each.rule.ends_at is None or at < each.rule.ends_at)
     )
+    if kept.stops:
+        known = _issuing(known, bill, kept.stops)
     if not known:
         return None
     names = tuple(each.version_id for each in known)
@@ -232,6 +246,18 @@ def looking(bill: Bill) -> Looked | None:
         )
         kept.sets[names] = found
     return found
+
+
+def _issuing(known: tuple[Known, ...], bill: Bill, stops: Mapping[int, date]) -> tuple[Known, ...]:
+    """Leave out what a closing mode has stopped: everything at a merchant that closes, and what it would pay elsewhere."""
+    on = shanghai_day(bill.event_at)
+
+    def is_stopped(account: int) -> bool:
+        return account in stops and on > stops[account]
+
+    if is_stopped(0) or is_stopped(bill.float_id):
+        return ()
+    return tuple(each for each in known if not is_stopped(each.rule.payer.account))
 
 
 def _is_for(scope: sums.Scope, bill: Bill) -> bool:

@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from time import sleep
 
 from django.db import connection
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -24,6 +25,7 @@ from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, Unit, User
 from alliance.refusals import declare
+from points import winding_up
 from points.models import Account, CreditLine, MerchantBill, Promise
 
 # A region may trust a merchant with up to ¥1,000,000; the table takes more, for an operator who changes this line.
@@ -33,6 +35,12 @@ LIMIT_INVALID = declare(
     "credit_limit_invalid",
     422,
     gettext_lazy("A limit is ¥0 to ¥%(most)s, with 1 to 90 days to pay and promises kept for 1 to 180 days more."),
+)
+# Translators: 商户（或联盟）已进入停业清退，不能再赊账
+CLOSING = declare(
+    "credit_line_while_closing",
+    409,
+    gettext_lazy("This merchant stops giving points after %(last)s: nothing more can be promised. Stop its line."),
 )
 CHUNK = 500
 _WAIT = 0.05
@@ -62,8 +70,10 @@ def ask(
 ) -> Approval:
     """Ask a second person to let a merchant owe up to a limit, or to stop its line.
 
-    Refuses: credit_limit_invalid, approval_already_asked.
+    Refuses: credit_limit_invalid, credit_line_while_closing, approval_already_asked.
     """
+    if is_open:
+        _not_closing(float_id)
     if not (0 <= limit_fen <= LARGEST_LIMIT_FEN and 1 <= due_days <= 90 and 1 <= drop_days <= 180):
         raise LIMIT_INVALID(most=yuan(LARGEST_LIMIT_FEN))
     facts = {
@@ -102,8 +112,10 @@ def describe(approval: Approval) -> str:
     describe=describe,
 )
 def decided(approval: Approval, actor: Actor, at: datetime) -> CreditLine:
-    """Set the line that was asked for, with the decision."""
+    """Set the line that was asked for, with the decision. Refuses credit_line_while_closing."""
     facts = approval.facts
+    if facts["is_open"]:
+        _not_closing(facts["float"])
     return set_line(
         float_id=facts["float"],
         limit_fen=facts["limit_fen"],
@@ -164,8 +176,11 @@ def pay(float_id: int, now: datetime | None = None) -> Paid:
     """Pay promises out of the float as far as it goes: the oldest sale first, each whole.
 
     In chunks, each its own transaction, and a busy wallet is waited for; inside the caller's own transaction one chunk,
-    and the clock does the rest (points.tasks.pay_promises).
+    and the clock does the rest (points.tasks.pay_promises). In a closing mode what was promised before is still owed and
+    comes as long as it can be spent; after the last day of spending nothing comes.
     """
+    if winding_up.is_over(float_id, shanghai_day(now or timezone.now())):
+        return Paid()
     issued = fen = 0
     tries = 20
     while True:
@@ -227,3 +242,9 @@ def bills_of(float_id: int, n: int = 12) -> list[MerchantBill]:
 
 def is_late(bill: MerchantBill, at: datetime) -> bool:
     return bill.open_fen > 0 and bill.due_on < shanghai_day(at)
+
+
+def _not_closing(float_id: int) -> None:
+    mode = winding_up.mode_of(float_id)
+    if mode is not None:
+        raise CLOSING(last=mode.issue_ends_on.isoformat())

@@ -20,7 +20,7 @@ from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, Unit, User
 from alliance.refusals import declare
 from points import rollup, totals
-from points.models import Account, Winding
+from points.models import Account, Winding, WindingFloat
 
 BUCKETS = 64
 CHUNK = 2_000
@@ -123,6 +123,15 @@ def start(
     return found
 
 
+def mode_of(float_id: int | None) -> Winding | None:
+    """Return the closing mode that a merchant is in or will be in; the alliance's before its own."""
+    whole = Winding.objects.filter(scope=Winding.Scope.ALLIANCE).first()
+    if whole is not None or float_id is None:
+        return whole
+    mine = WindingFloat.objects.filter(float_id=float_id).values("winding_id")
+    return Winding.objects.filter(pk__in=mine).first()
+
+
 def is_stopped(float_id: int, on: date) -> bool:
     """Return whether a merchant issues no points any more on that day: nothing may be promised or awarded there."""
     modes = Winding.objects.filter(issue_ends_on__lt=on)
@@ -135,6 +144,12 @@ def is_stopped(float_id: int, on: date) -> bool:
             [float_id, on],
         )
         return bool(cursor.fetchone()[0])
+
+
+def is_over(float_id: int, on: date) -> bool:
+    """Return whether a merchant's points cannot be spent any more on that day: then none may come into a wallet."""
+    mode = mode_of(float_id)
+    return mode is not None and mode.spend_ends_on < on
 
 
 # --- the end ----------------------------------------------------------------------------------------
