@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -14,7 +15,7 @@ from alliance.calc.money import yuan
 from alliance.models import Approval, User
 from alliance.refusals import declare
 from merchants.models import Dispute, Merchant
-from points import adjusting, clearing
+from points import adjusting, clearing, stated
 from points.bills import Caller
 from points.models import Statement
 
@@ -23,7 +24,17 @@ DISPUTE_INVALID = declare(
     422,
     _("A dispute names a statement of this merchant, an amount above zero, and says why. Check what was typed."),
 )
-LIFE = flows.Flow("dispute", {("open", "return"): "returned", ("open", "award"): "awarded"})
+TOO_MUCH = declare("dispute_too_much", 422, _("At most %(most)s yuan of this can be contested. Type a smaller amount."))
+LINE_UNKNOWN = declare("dispute_line_unknown", 404, _("This receipt is not on the statement. Choose one of its lines."))
+LINE_TAKEN = declare("dispute_line_taken", 409, _("A dispute about this receipt is open already."))
+BEING_DECIDED = declare(
+    "dispute_being_decided",
+    409,
+    _("Somebody has proposed a decision and a second person is looking at it. It can no longer be withdrawn."),
+)
+LIFE = flows.Flow(
+    "dispute", {("open", "return"): "returned", ("open", "withdraw"): "returned", ("open", "award"): "awarded"}
+)
 
 
 @transaction.atomic
@@ -40,10 +51,16 @@ def open(  # noqa: A001 - disputes are opened
     """Contest an amount of a statement. A payout that no bank has yet is stopped; what is there is set apart, the rest
     by the next clearing.
 
-    Refuses: dispute_invalid.
+    Refuses: dispute_invalid, dispute_line_unknown, dispute_line_taken, dispute_too_much.
     """
     if statement.account_id != merchant.proceeds_id or amount_fen <= 0 or not reason.strip():
         raise DISPUTE_INVALID()
+    # Of two who press at once the second one waits here.
+    Merchant.objects.select_for_update().get(pk=merchant.pk)
+    if journal_id is not None and Dispute.objects.open().filter(merchant=merchant, journal_id=journal_id).exists():
+        raise LINE_TAKEN()
+    if amount_fen > (most := contestable(merchant, statement, journal_id)):
+        raise TOO_MUCH(most=yuan(most))
     retention, stopped = clearing.retain(account_id=statement.account_id, amount_fen=amount_fen, actor=actor, at=at)
     dispute = Dispute.objects.create(
         merchant=merchant,
@@ -59,6 +76,40 @@ def open(  # noqa: A001 - disputes are opened
     facts = {"amount_fen": amount_fen, "held_fen": retention.held_fen, "stopped": stopped}
     events.record("dispute.opened", dispute, actor, at, facts, unit_id=merchant.centre_id)
     return dispute
+
+
+def contestable(merchant: Merchant, statement: Statement, journal_id: int | None = None) -> int:
+    """Return how much of a statement (or of one receipt on it) can be contested, less what is contested already.
+
+    Refuses: dispute_line_unknown.
+    """
+    period, outlets = stated.of_statement(statement), merchant.outlet_numbers
+    if journal_id is not None:
+        rows = stated.of_journal(period, outlets, journal_id)
+        if not rows:
+            raise LINE_UNKNOWN()
+        return abs(sum(row.gross_fen for row in rows))
+    sums = stated.sums(period, outlets)
+    about = Dispute.objects.open().filter(statement=statement).aggregate(fen=Sum("amount_fen"))["fen"] or 0
+    return max(0, statement.opening_fen + sums.taken_fen - sums.back_fen + statement.returned_fen - about)
+
+
+@transaction.atomic
+def withdraw(*, dispute: Dispute, actor: Actor, at: datetime) -> Dispute:
+    """Take a dispute back: what lies apart goes to the merchant's proceeds and comes with its next payout.
+
+    Refuses: dispute_being_decided, move_not_allowed, retention_decided.
+    """
+    row = Dispute.objects.select_for_update(of=("self",)).select_related("merchant", "approval").get(pk=dispute.pk)
+    if row.state != Dispute.State.OPEN:
+        raise flows.MOVE_NOT_ALLOWED(state=row.state, verb="withdraw")
+    if row.approval is not None and row.approval.state == Approval.State.WAITING:
+        raise BEING_DECIDED()
+    row.approval = None
+    row.save(update_fields=["approval"])
+    fen = clearing.release(retention_id=row.retention_id, to_id=row.merchant.book.proceeds_id, actor=actor, at=at)
+    flows.move(LIFE, row, "withdraw", actor=actor, at=at, amount_fen=fen)
+    return row
 
 
 @transaction.atomic

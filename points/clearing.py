@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from django.db import Error, IntegrityError, OperationalError, connection, transaction
 from django.db.models import Count, Sum
 
 from alliance.actors import Actor
-from alliance.calc.worktime import day_start
 from points import rollup
-from points.models import Account, Clearing, Movement, Payout, Retention, Standing, Statement, Transfer
+from points.models import Account, Clearing, Payout, Retention, Standing, Statement
 from points.refusals import (
     CLEARING_AMOUNT_INVALID,
     CLEARING_DAY_OPEN,
@@ -146,103 +145,6 @@ def sums(on: date) -> Sums:
         figures={name: int(found[name] or 0) for name in FIGURES},
         payouts=Payout.objects.filter(statement__clearing=on).count(),
     )
-
-
-def before(statement: Statement) -> Statement | None:
-    """Return the statement before this one."""
-    if statement.since_on is None:
-        return None
-    return Statement.objects.get(account_id=statement.account_id, clearing_id=statement.since_on)
-
-
-def own_rows(statement: Statement) -> list[Transfer]:
-    """Return what the run itself booked for a statement: claims, bills, the top-up, the payout."""
-    rows = Transfer.objects.filter(bucket=-1, wallet_id=0, booked_at=statement.booked_at)
-    return list(rows.filter(journal_id=statement.journal_id).order_by("seq"))
-
-
-def movements(statement: Statement) -> list[Movement]:
-    """Return what moved the account since the statement before, other than trade: disputes, payouts that came back."""
-    rows = Movement.objects.filter(
-        account_id=statement.account_id, xid__lt=statement.mark, booked_on__lte=statement.clearing_id
-    )
-    last = before(statement)
-    if last is not None:
-        rows = rows.exclude(xid__lt=last.mark, booked_on__lte=last.clearing_id)
-    return list(rows.order_by("xid", "journal_id"))
-
-
-# The period of a statement: what the mark and the day let in, less what the one before had.
-_PERIOD = """t.xid < %(mark)s AND t.booked_on <= %(on)s
-  AND NOT coalesce(t.xid < %(old_mark)s::bigint AND t.booked_on <= %(old_on)s::date, false)
-  AND t.journal_id NOT IN (SELECT journal_id FROM points_statement WHERE account_id = %(account)s)
-  AND NOT EXISTS (SELECT FROM points_movement v WHERE v.account_id = %(account)s AND v.journal_id = t.journal_id)"""
-_AMOUNT = (
-    """CASE %(account)s WHEN t.debit_id THEN -(t.points + t.rest) WHEN t.credit_id THEN t.points ELSE t.rest END"""
-)
-# By the shop's receipts, which are found by outlet and time.
-_OF_OUTLETS = f"""
-SELECT t.id, t.journal_id, t.booked_at, t.booked_on, t.kind, t.outlet_id, t.wallet_id, {_AMOUNT}, t.rest FROM points_sale s
-JOIN points_transfer t ON t.bucket = (s.wallet_id %% 64)::smallint AND t.wallet_id = s.wallet_id AND t.journal_id = s.id
-  AND t.booked_at >= s.booked_at AND t.booked_at <= s.booked_at + interval '1 millisecond'
-WHERE s.outlet_id = ANY (%(outlets)s::bigint[]) AND s.booked_at >= %(lower)s AND s.booked_at <= %(upper)s AND s.spent_points <> 0
-  AND %(account)s IN (t.debit_id, t.credit_id, t.rest_id) AND {_PERIOD}
-UNION ALL
--- What was repaid or given back between two runs on account of refunds.
-SELECT t.id, t.journal_id, t.booked_at, t.booked_on, t.kind, t.outlet_id, t.wallet_id, {_AMOUNT}, t.rest FROM points_transfer t
-WHERE t.bucket = -1 AND t.wallet_id = 0 AND t.booked_at >= %(lower)s AND t.booked_at <= %(upper)s AND t.kind = 18 AND t.debit_id = %(account)s AND {_PERIOD}
-  AND EXISTS (SELECT FROM points_claim c JOIN points_account a ON a.float_id = c.debtor_id WHERE a.id = %(account)s)
-UNION ALL
-SELECT t.id, t.journal_id, t.booked_at, t.booked_on, t.kind, t.outlet_id, t.wallet_id, {_AMOUNT}, t.rest
-FROM (SELECT DISTINCT r.wallet_id FROM points_return_due r JOIN points_account a ON a.float_id = r.float_id WHERE a.id = %(account)s) w
-JOIN points_transfer t ON t.bucket = (w.wallet_id %% 64)::smallint AND t.wallet_id = w.wallet_id AND t.booked_at >= %(lower)s AND t.booked_at <= %(upper)s
-WHERE t.kind = 15 AND t.credit_id = %(account)s AND {_PERIOD}
-ORDER BY 3, 1 OFFSET %(offset)s LIMIT %(limit)s"""
-# A centre's parts are rows of the daily closes, which belong to no wallet.
-_OF_CLOSES = f"""
-SELECT t.id, t.journal_id, t.booked_at, t.booked_on, t.kind, t.outlet_id, t.wallet_id, {_AMOUNT}, t.rest FROM points_transfer t
-WHERE t.bucket = -1 AND t.wallet_id = 0 AND t.booked_at >= %(lower)s AND t.booked_at <= %(upper)s
-  AND %(account)s IN (t.debit_id, t.credit_id, t.rest_id) AND {_PERIOD}
-ORDER BY t.booked_at, t.id OFFSET %(offset)s LIMIT %(limit)s"""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row of a statement's proceeds: what a receipt (or a close) brought to the account, or took from it."""
-
-    id: int
-    journal_id: int
-    booked_at: datetime
-    booked_on: date
-    kind: int
-    outlet_id: int | None
-    wallet_id: int
-    amount_fen: int
-    # A spending fee that did not come to the account.
-    fee_fen: int
-
-
-def lines(
-    statement: Statement, outlet_ids: Sequence[int] | None = None, *, offset: int = 0, limit: int = 1_000
-) -> list[Line]:
-    """Return the rows of a statement's proceeds, oldest first: by the merchant's outlets, or of a centre's closes."""
-    last = before(statement)
-    lower = day_start(statement.since_on - timedelta(days=1)) if statement.since_on else day_start(date(2000, 1, 2))
-    asked: dict[str, Any] = {
-        "account": statement.account_id,
-        "outlets": list(outlet_ids or []),
-        "lower": lower,
-        "upper": statement.booked_at,
-        "mark": statement.mark,
-        "on": statement.clearing_id,
-        "old_mark": last.mark if last else None,
-        "old_on": last.clearing_id if last else None,
-        "offset": offset,
-        "limit": limit,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_OF_CLOSES if outlet_ids is None else _OF_OUTLETS, asked)
-        return [Line(*row) for row in cursor.fetchall()]
 
 
 # --- instructions and payouts -----------------------------------------------------------------------

@@ -128,6 +128,14 @@ class MerchantDay:
     proceeds: int
     spend_fees: int
 
+    @property
+    def cost(self) -> int:
+        return self.issued + self.rests
+
+    @property
+    def taken(self) -> int:
+        return self.proceeds + self.spend_fees
+
 
 def merchant_days(float_id: int, from_on: date, to_on: date) -> list[MerchantDay]:
     """Return the accounting days of a merchant in a half-open period, as far as the roll-up."""
@@ -161,18 +169,18 @@ def float_balance(float_id: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """How long a float lasts at the pace of the last four weeks; `days` is None when nothing was issued."""
+    """How long a float lasts at the pace of the last two weeks; `days` is None when nothing was issued."""
 
     balance: int
     daily_fen: int
     days: int | None
 
 
-COVER_DAYS = 28
+COVER_DAYS = 14
 
 
 def float_cover(float_id: int, at: datetime) -> Cover:
-    """Return the days of cover of a float: balance ⁄ mean daily issue over 28 days, rounded down."""
+    """Return the days of cover of a float: balance ⁄ mean daily issue over 14 days, rounded down."""
     today = shanghai_day(at)
     held = float_balance(float_id)
     issued = _issued(float_id, today - timedelta(days=COVER_DAYS), today)
@@ -187,3 +195,28 @@ def _issued(float_id: int, from_on: date, to_on: date) -> int:
     # Top-ups are released on their own day, sales after the hold-back.
     taken = rows.filter(due_on__gt=F("booked_on")).aggregate(total=Sum("amount"))["total"]
     return -(taken or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A float's book over some days: opening + days + since = closing. days: at tills, and otherwise."""
+
+    opening: int
+    days: list[tuple[date, int, int]]
+    # What was booked after the roll-up's last look.
+    since: int
+    closing: int
+
+
+def float_page(float_id: int, from_on: date) -> Page:
+    """Return what moved a float since a day, each day's sales and the rest apart."""
+    rows = AccountDay.objects.filter(account_id=float_id)
+    opening = rows.filter(booked_on__lt=from_on).aggregate(total=Sum("amount"))["total"] or 0
+    tills = Q(due_on__gt=F("booked_on")) & ~Q(due_on=date.max)
+    found = rows.filter(booked_on__gte=from_on).values("booked_on").order_by("booked_on")
+    days = [
+        (row["booked_on"], row["at_tills"] or 0, row["else_"] or 0)
+        for row in found.annotate(at_tills=Sum("amount", filter=tills), else_=Sum("amount", filter=~tills))
+    ]
+    closing = float_balance(float_id)
+    return Page(opening, days, closing - opening - sum(till + other for _on, till, other in days), closing)

@@ -24,7 +24,7 @@ from merchants import topups
 from merchants.models import Merchant
 from points import partitions
 from points.models import Account
-from town import founding, life, money, shopping, tiers
+from town import founding, life, money, settling, shopping, tiers
 from town.crew import Crew
 from town.founding import ACTOR, Organisation
 from town.quarter import Quarter, quarter
@@ -227,9 +227,13 @@ def _past(q: Quarter, dates: Dates, now: datetime, say: Say, live: Say) -> None:
                 _fund(q, _at(on, 0) - timedelta(hours=7), special, crew, live)
             if special and (dates.today - on).days in (7, len(days) - 1):
                 _keep_low(q, special, on, dates, is_first=on == days[0])
+            if special and (on == days[0] or on.weekday() == 0):
+                settling.owe(q, special[-1], on, dates.today)
             life.live(q, on, now, crew=crew, tell=pace.add)
             if on < dates.today:
                 life.night(q, on, is_last=on == days[-2])
+                if special:
+                    settling.settle(q, on, dates.today, now, cast.FRUIT)
 
 
 def _fund(q: Quarter, at: datetime, special: list[int], crew: Crew | None, live: Say) -> None:
@@ -247,14 +251,15 @@ def _fund(q: Quarter, at: datetime, special: list[int], crew: Crew | None, live:
 
 
 def _special(q: Quarter) -> list[int]:
-    """Return the shop whose float is nearly empty today and the one whose float has just run out, if there are such."""
+    """Return the shop whose float is nearly empty today, the one whose float has just run out, and the one that pays by
+    the bill, if there are such."""
     keys = [shop.key for shop in q.town.shops]
-    return [keys.index(cast.FRUIT), keys.index("small-0")] if cast.FRUIT in keys else []
+    return [keys.index(key) for key in (cast.FRUIT, "small-0", settling.OWING)] if cast.FRUIT in keys else []
 
 
 def _keep_low(q: Quarter, special: list[int], on: date, dates: Dates, *, is_first: bool) -> None:
     """Top two floats up for just what is to come: one until the day after tomorrow, one until yesterday."""
-    low, dry = special
+    low, dry, _owing = special
     have = dict(Account.objects.filter(pk__in=q.floats).values_list("pk", "balance"))
     last = dates.today - timedelta(days=7) if is_first else dates.today + timedelta(days=2)
     wanted = {low: shopping.rebates(q, _days(on, (last - on).days))[low] + (20_000 if is_first else 0)}
@@ -291,6 +296,8 @@ def _open_questions(q: Quarter, organised: Organisation, now: datetime) -> None:
         line = money.receive(amount, merchant.short_name, merchant.payment_reference, serial, morning)
         if line.allotted_to_id is None:
             money.match(line, merchant, organised, morning + timedelta(minutes=25))
+    hotpot = q.merchants[q.position_of(cast.HOTPOT)]
+    settling.contest(hotpot, hotpot.staff.get(role="owner").user, now)
     fruit = q.merchants[q.position_of(cast.FRUIT)]
     topups.ask(merchant=fruit, amount_fen=100_000, actor=ACTOR, at=now - timedelta(minutes=50))
 

@@ -135,6 +135,11 @@ class Merchant(models.Model):
         return Accounts(self.float_id, self.proceeds_id, self.fee_rest_id)
 
     @property
+    def outlet_numbers(self) -> list[int]:
+        """Return the numbers of all its outlets, closed ones too: receipts are found by them."""
+        return list(self.outlets.order_by("pk").values_list("pk", flat=True))
+
+    @property
     def payment_reference(self) -> str:
         """Return what the merchant writes on a bank transfer, so that a top-up finds its way."""
         return references.payment_reference(self.pk)

@@ -221,3 +221,14 @@ class Dispute(models.Model):
 
     def __str__(self) -> str:
         return f"D{self.pk} ¥{yuan(self.amount_fen)}"
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the merchant took it back: then nobody had decided."""
+        return self.state == self.State.RETURNED and self.approval_id is None
+
+    @property
+    def waits_fen(self) -> int:
+        """Return what the next clearing has still to set apart."""
+        open_ = self.state == self.State.OPEN
+        return self.retention.wanted_fen - self.retention.held_fen if open_ else 0

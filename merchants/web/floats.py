@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -15,13 +14,16 @@ from django.views.decorators.http import require_POST
 
 from alliance.actors import Actor
 from alliance.amounts import read_fen
+from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
 from alliance.refusals import Refused
-from merchants import topups
-from merchants.access import DeskRequest, money_only
+from merchants import clearing as clearings
+from merchants import money, topups
+from merchants.access import DeskRequest, money_only, owner_only
 from merchants.models import Agreement, TopUp
 from merchants.web import frame
-from points import accounts, promises, statements
+from merchants.web.money import LOW_DAYS
+from points import clearing, promises, statements
 
 DAYS = 30
 
@@ -33,39 +35,29 @@ def float_page(request: DeskRequest) -> HttpResponse:
     return _page(request, request.GET.get("amount", ""))
 
 
-def _page(request: DeskRequest, amount: str, refusal: Refused | None = None) -> HttpResponse:
+def _page(request: DeskRequest, amount: str, refusal: Refused | None = None, standing: str = "") -> HttpResponse:
     merchant = request.desk.merchant
     now = timezone.now()
     today = shanghai_day(now)
-    days = statements.merchant_days(merchant.float_id, today - timedelta(days=DAYS - 1), today + timedelta(days=1))
     past = list(TopUp.objects.filter(merchant=merchant).select_related("bank_line").order_by("-asked_at", "-pk")[:20])
     context = {
         "cover": statements.float_cover(merchant.float_id, now),
-        "proceeds": accounts.balance(merchant.proceeds_id),
-        "fee_rest": accounts.balance(merchant.fee_rest_id),
         "agreement": Agreement.objects.in_force(today).filter(merchant=merchant).first(),
-        "days": _with_topups(reversed(days), past),
+        "book": money.float_book(merchant, today - timedelta(days=DAYS - 1), today),
+        "standing": clearing.standing_of(merchant.book.float_id),
+        "standing_given": standing,
         "pending": [topup for topup in past if topup.state in (TopUp.State.ANNOUNCED, TopUp.State.MATCHED)],
         "topups": past,
         "line": promises.line_of(merchant.float_id),
         "bills": promises.bills_of(merchant.float_id),
         "today": today,
         "amount": amount,
-        "error": refusal.text() if refusal else "",
+        "low_days": LOW_DAYS,
+        "error": refusal.text() if refusal and not standing else "",
+        "standing_error": refusal.text() if refusal and standing else "",
     }
     status = refusal.status if refusal else 200
-    return frame.page(request, request.desk, "float.html", "float", context, status=status)
-
-
-def _with_topups(days: Any, past: list[TopUp]) -> list[dict[str, Any]]:
-    """Return the movements of the float, newest first."""
-    rows = [{"on": day.on, "kind": "sales", "fen": -(day.issued + day.rests), "points": day.issued} for day in days]
-    for topup in past:
-        if topup.booked_at:
-            on = shanghai_day(topup.booked_at)
-            rows.append({"on": on, "kind": "topup", "fen": topup.amount_fen, "serial": topup.bank_line.serial})
-    rows = [row for row in rows if row["fen"]]
-    return sorted(rows, key=lambda row: (row["on"], row["kind"] == "topup"), reverse=True)
+    return frame.page(request, request.desk, "float.html", "money", context, status=status)
 
 
 @money_only
@@ -92,4 +84,24 @@ def withdraw(request: DeskRequest, number: int) -> HttpResponse:
     if topup is None:
         raise Http404
     topups.withdraw(topup=topup, actor=Actor.user(request.desk.user), at=timezone.now())
+    return redirect("shop_float")
+
+
+@owner_only
+@never_cache
+def standing(request: DeskRequest) -> HttpResponse:
+    """Say up to which amount each clearing fills the float; nothing or zero: no more."""
+    if request.method != "POST":
+        return redirect("shop_float")
+    given = request.POST.get("standing", "").strip()[:40] or "0"
+    merchant, actor = request.desk.merchant, Actor.user(request.desk.user)
+    try:
+        fen = read_fen(given)
+        clearings.set_standing(merchant=merchant, fen=fen, actor=actor, at=timezone.now())
+    except Refused as refusal:
+        return _page(request, "", refusal, given)
+    if fen:
+        messages.success(request, _("From the next clearing on, your float is filled up to ¥%s first.") % yuan(fen))
+    else:
+        messages.success(request, _("The float is no longer filled from what members pay with points."))
     return redirect("shop_float")

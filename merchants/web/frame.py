@@ -26,8 +26,8 @@ def links(desk: Desk) -> list[dict[str, str]]:
         # Translators: 最近的小票
         found.append(_link("recent", "till_recent", "history", _("Latest")))
     if desk.manages_all:
-        # Translators: 备付金
-        found.append(_link("float", "shop_float", "safe", _("Float")))
+        # Translators: 资金
+        found.append(_link("money", "shop_money", "safe", _("Money")))
     if desk.manages:
         # Translators: 我的店
         found.append(_link("team", "shop_staff" if desk.is_owner else "shop_outlets", "store", _("Shop")))

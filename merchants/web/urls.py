@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from merchants.web import floats, holds, keys, posters, receipts, refunds, shop, team, till
+from merchants.web import (
+    floats,
+    holds,
+    keys,
+    money,
+    payaccount,
+    posters,
+    receipts,
+    refunds,
+    shop,
+    statements,
+    team,
+    till,
+)
 
 urlpatterns = [
     path("till/", till.till, name="till"),
@@ -22,9 +35,28 @@ urlpatterns = [
     path("shop/sales/export.csv", receipts.export, {"form": "csv"}, name="shop_sales_csv"),
     path("shop/sales/export.xlsx", receipts.export, {"form": "xlsx"}, name="shop_sales_xlsx"),
     path("shop/sales/<int:number>/", receipts.sale, name="shop_sale"),
-    path("shop/float/", floats.float_page, name="shop_float"),
-    path("shop/float/announce/", floats.announce, name="shop_topup"),
-    path("shop/float/<int:number>/withdraw/", floats.withdraw, name="shop_topup_withdraw"),
+    path("shop/money/", money.money_page, name="shop_money"),
+    path("shop/money/owed/", money.owed_page, name="shop_owed"),
+    path("shop/money/float/", floats.float_page, name="shop_float"),
+    path("shop/money/float/announce/", floats.announce, name="shop_topup"),
+    path("shop/money/float/<int:number>/withdraw/", floats.withdraw, name="shop_topup_withdraw"),
+    path("shop/money/float/standing/", floats.standing, name="shop_standing"),
+    path("shop/money/statements/", statements.statement_list, name="shop_statements"),
+    path("shop/money/statements/open/", statements.open_page, name="shop_statement_open"),
+    path("shop/money/statements/<int:number>/", statements.statement_page, name="shop_statement"),
+    path("shop/money/statements/<int:number>/print/", statements.print_page, name="shop_statement_print"),
+    path("shop/money/statements/<int:number>/lines.csv", statements.export, {"form": "csv"}, name="shop_statement_csv"),
+    path(
+        "shop/money/statements/<int:number>/lines.xlsx",
+        statements.export,
+        {"form": "xlsx"},
+        name="shop_statement_xlsx",
+    ),
+    path("shop/money/statements/<int:number>/dispute/", statements.dispute, name="shop_dispute"),
+    path("shop/money/disputes/", statements.dispute_list, name="shop_disputes"),
+    path("shop/money/disputes/<int:number>/withdraw/", statements.withdraw, name="shop_dispute_withdraw"),
+    path("shop/money/account/", payaccount.account_page, name="shop_account"),
+    path("shop/money/account/ask/", payaccount.ask, name="shop_account_ask"),
     path("shop/staff/", team.staff_page, name="shop_staff"),
     path("shop/staff/<int:number>/dismiss/", team.dismiss, name="shop_dismiss"),
     path("shop/outlets/", team.outlets_page, name="shop_outlets"),

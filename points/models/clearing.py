@@ -89,13 +89,13 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(account_id__in=account_ids)
 
     def newest_first(self) -> StatementQuerySet:
-        return self.order_by("-cleared_on", "-pk")
+        return self.order_by("-clearing_id", "-pk")
 
 
 class Statement(models.Model):
     """What happened to a merchant's proceeds (or a centre's account) since the statement before, and what was taken.
 
-    opening + proceeds + returned − retained − claims − bills − standing − paid = closing. `clearing.lines` lists the
+    opening + proceeds + returned − retained − claims − bills − standing − paid = closing. `points.stated` lists the
     rows of each figure; `mark` and `cleared_on` say which rows belong to it.
     """
 

@@ -16,7 +16,7 @@ SHOP_PAGES = [
     "/till/recent/",
     "/shop/",
     "/shop/sales/",
-    "/shop/float/",
+    "/shop/money/float/",
     "/shop/staff/",
     "/shop/outlets/",
     "/shop/keys/",

@@ -19,7 +19,7 @@ FACES = {
         "13800138001",
         {"home": "/", "code": "/code/", "wallet": "/wallet/", "lots": "/wallet/lots/", "places": "/places/"},
     ),
-    "shop": ("13800138012", {"overview": "/shop/", "sales": "/shop/sales/", "float": "/shop/float/"}),
+    "shop": ("13800138012", {"overview": "/shop/", "sales": "/shop/sales/", "float": "/shop/money/float/"}),
     "till": ("13800138011", {"": "/till/"}),
 }
 

@@ -61,7 +61,7 @@ def test_today_is_read_again_and_the_days_before_are_not(django_assert_num_queri
 def test_the_emptiest_floats_of_ones_own_units() -> None:
     town, wallet_id = Town(), members.member().wallet_id
     unit = elsewhere(town.fruit.merchant, town.fruit.outlet)
-    # ¥10,000 each; 28 days' pace of 8,000.00: lasts 0 days of 28.
+    # ¥10,000 each, at the pace of 14 days.
     for shop, bill in ((town.hotpot, 11_500_000), (town.fruit, 11_000_000), (town.market, 1_000)):
         shops.sale(shop, wallet_id, bill, now=shops.days_ago(2))
     rollup.run()

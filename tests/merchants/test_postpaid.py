@@ -51,7 +51,7 @@ def test_the_float_page_shows_line_and_bills(town: Town, postpaid: Shop, in_shop
     sale(postpaid, town.zhou.wallet_id, 5_000)
     assert promises.draw(now.date()) == 1
     in_shop.cookies["language"] = "en"
-    page = words(in_shop.get("/shop/float/"))
+    page = words(in_shop.get("/shop/money/float/"))
     assert "Credit line" in page
     assert "¥12.00" in page  # owed
     assert "¥988.00" in page  # left of the limit
@@ -64,9 +64,9 @@ def test_a_line_used_up_is_said(town: Town, postpaid: Shop, in_shop: Client) -> 
     sale(postpaid, town.zhou.wallet_id, 1_250_000)
     assert CreditLine.objects.get().room_fen == 0
     in_shop.cookies["language"] = "en"
-    assert "The credit line is used up" in words(in_shop.get("/shop/float/"))
+    assert "The credit line is used up" in words(in_shop.get("/shop/money/float/"))
 
 
 def test_a_merchant_without_a_line_reads_nothing_of_it(in_shop: Client) -> None:
     in_shop.cookies["language"] = "en"
-    assert "Credit line" not in words(in_shop.get("/shop/float/"))
+    assert "Credit line" not in words(in_shop.get("/shop/money/float/"))

@@ -19,7 +19,7 @@ from tests.factories.merchants import worker
 from tests.factories.shops import OPENED, Shop, days_ago, sale, shop, void
 from tests.merchants.conftest import signed_in, words
 
-PAGES = ["/shop/", "/shop/sales/", "/shop/float/", "/shop/staff/", "/shop/outlets/", "/shop/keys/"]
+PAGES = ["/shop/", "/shop/sales/", "/shop/money/float/", "/shop/staff/", "/shop/outlets/", "/shop/keys/"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -156,25 +156,25 @@ def test_exports_hold_the_filtered_set(town: Town, in_shop: Client) -> None:
 
 def test_the_float_page(town: Town, in_shop: Client) -> None:
     sale(town.hotpot, town.zhou.wallet_id, 10_000)
-    page = words(in_shop.get("/shop/float/"))
+    page = words(in_shop.get("/shop/money/float/"))
     assert "¥9,992.00" in page
     assert town.hotpot.merchant.payment_reference in page
 
 
 def test_a_top_up_is_announced_and_withdrawn(town: Town, in_shop: Client) -> None:
-    assert in_shop.post("/shop/float/announce/", {"amount": "5,000"}).status_code == 302
+    assert in_shop.post("/shop/money/float/announce/", {"amount": "5,000"}).status_code == 302
     topup = TopUp.objects.get()
     assert (topup.amount_fen, topup.state) == (500_000, "announced")
     stranger = signed_in(worker(town.fruit, Staff.Role.OWNER))
-    assert stranger.post(f"/shop/float/{topup.pk}/withdraw/").status_code == 404
-    in_shop.post(f"/shop/float/{topup.pk}/withdraw/")
+    assert stranger.post(f"/shop/money/float/{topup.pk}/withdraw/").status_code == 404
+    in_shop.post(f"/shop/money/float/{topup.pk}/withdraw/")
     topup.refresh_from_db()
     assert topup.state == "withdrawn"
 
 
 @pytest.mark.parametrize("amount", ["😀", "0", "-1", ""])
 def test_amounts_that_are_none_announce_nothing(in_shop: Client, amount: str) -> None:
-    assert in_shop.post("/shop/float/announce/", {"amount": amount}).status_code == 422
+    assert in_shop.post("/shop/money/float/announce/", {"amount": amount}).status_code == 422
     assert not TopUp.objects.exists()
 
 
@@ -263,8 +263,8 @@ def test_days_of_cover(transactional_db: None) -> None:
     # The roll-up sees what has been committed.
     rollup.run()
     cover = signed_in(worker(small, Staff.Role.OWNER)).get("/shop/").context["cover"]
-    # 14,000 went in 28 days, 500 a day, and 6,000 are left.
-    assert (cover.balance, cover.daily_fen, cover.days) == (6_000, 500, 12)
+    # 14,000 went in 14 days, 1,000 a day, and 6,000 are left.
+    assert (cover.balance, cover.daily_fen, cover.days) == (6_000, 1_000, 6)
 
 
 def test_a_poster_leads_to_the_shops_own_page(town: Town, in_shop: Client, at_till: Client) -> None:

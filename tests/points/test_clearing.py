@@ -12,6 +12,7 @@ import pytest
 
 from alliance.refusals import Refused
 from points import accounts, clearing, closing, funding, matrix, rollup, verify
+from points import stated as stated_rows
 from points.models import Account, BankLine, Clearing, Payout, Retention, Statement, Transfer
 from tests.points.shops import NOON, TEST, Shop, open_shop
 
@@ -110,8 +111,8 @@ def test_a_day_of_one_merchant_by_hand(taker: Shop) -> None:
     assert (proceeds(taker), in_payout(taker)) == (0, 2_970)
     payout = Payout.objects.get()
     assert (payout.amount_fen, payout.state, payout.statement_id) == (2_970, Payout.State.PROPOSED, stated.pk)
-    assert [row.points for row in clearing.own_rows(stated)] == [2_970]
-    (line,) = clearing.lines(stated, [taker.outlet.outlet_id])
+    assert [row.points for row in stated_rows.own_rows(stated)] == [2_970]
+    (line,) = stated_rows.lines(stated_rows.of_statement(stated), [taker.outlet.outlet_id])
     assert (line.amount_fen, line.fee_fen) == (2_970, 30)
 
 
@@ -200,7 +201,7 @@ def test_a_centre_is_paid_its_part_of_the_close() -> None:
     run(DAY + timedelta(days=7))
     stated = Statement.objects.get(account_id=shop.outlet.centre_account_id)
     assert (stated.proceeds_fen, stated.paid_fen) == (100, 100)
-    (line,) = clearing.lines(stated)
+    (line,) = stated_rows.lines(stated_rows.of_statement(stated))
     assert line.amount_fen == 100
 
 
@@ -216,7 +217,7 @@ def test_a_payout_is_paid_on_the_bank_s_line_and_may_come_back(taker: Shop) -> N
     run(DAY + timedelta(days=3))
     stated = statement(taker, DAY + timedelta(days=3))
     assert (stated.returned_fen, stated.proceeds_fen, stated.paid_fen) == (2_970, 0, 2_970)
-    assert [row.amount_fen for row in clearing.movements(stated)] == [2_970]
+    assert [row.amount_fen for row in stated_rows.movements(stated_rows.of_statement(stated))] == [2_970]
 
 
 def test_a_debit_that_nobody_knows_is_the_operator_s(taker: Shop) -> None:
