@@ -328,6 +328,11 @@ class Sheet:
         return made.claims_fen + made.bills_fen + made.standing_fen + made.paid_fen if made else 0
 
     @property
+    def from_on(self) -> date | None:
+        """Return the first day of the period; None: it has all from the beginning."""
+        return self.period.last.clearing_id + timedelta(days=1) if self.period.last else None
+
+    @property
     def gross_fen(self) -> int:
         return self.sums.taken_fen + self.sums.back_fen
 

@@ -41,9 +41,9 @@ def ask(request: DeskRequest) -> HttpResponse:
     except Refused as refusal:
         return _page(request, given, refusal)
     if made.approval and made.approval.facts["is_change"] and desk.merchant.contact_phone:
-        messages.success(request, _("Asked. We have told the contact on file. Two people of finance decide."))
+        messages.success(request, _("Asked. The contact on file is told. Somebody of finance has to agree."))
     else:
-        messages.success(request, _("Asked. Two people of finance decide."))
+        messages.success(request, _("Asked. Somebody of finance has to agree."))
     return redirect("shop_account")
 
 
