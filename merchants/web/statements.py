@@ -14,7 +14,6 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -189,7 +188,7 @@ def what(line: Line) -> str:
         Sale.Kind.SALE: _("Points taken"),
         Sale.Kind.VOID: _("Void"),
         # Translators: 退货
-        Sale.Kind.REFUND: pgettext("receipt", "Refund"),
+        Sale.Kind.REFUND: _("Refund"),
     }
     if line.document in words:
         return words[Sale.Kind(line.document)]
