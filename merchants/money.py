@@ -136,7 +136,7 @@ def calendar(
         put(today, Item(_("Top-up is booked"), topup.amount_fen, "shop_float"))
     for on, fen in takings(merchant, held, today, last):
         cleared = max(on + timedelta(days=settings.CLEARING_DAYS), today)
-        # Translators: 会员用的积分：清分后付款
+        # Translators: 会员用的积分：清算后付款
         put(next_working_day(cleared), Item(_("Points taken: cleared and paid out"), fen, "shop_statement_open"))
     if owed.due_fen:
         # Translators: 日结退回的让利

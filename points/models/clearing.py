@@ -76,7 +76,7 @@ class Clearing(models.Model):
 
     class Meta:
         db_table = "points_clearing"
-        # Translators: 清分
+        # Translators: 清算
         verbose_name = _("clearing")
         verbose_name_plural = _("clearings")
 
@@ -255,7 +255,7 @@ class Standing(models.Model):
 
     class Meta:
         db_table = "points_standing"
-        # Translators: 清分约定
+        # Translators: 清算约定
         verbose_name = _("clearing instruction")
         verbose_name_plural = _("clearing instructions")
 

@@ -36,7 +36,7 @@ class Transfer(models.Model):
         CHARGE = 9, _("charged to the merchant")
         # Translators: 缓冲金垫付
         ADVANCE = 10, _("advanced by the buffer")
-        # Translators: 清分
+        # Translators: 清算
         CLEAR = 11, _("cleared")
         # Translators: 付款
         PAY_OUT = 12, _("paid out")

@@ -9,6 +9,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from alliance import approvals
 from alliance.calc.worktime import day_start, shanghai_day
-from alliance.models import Approval
+from alliance.models import Approval, User
 from merchants import clearing, money, payouts
 from merchants.models import Dispute, PayoutAccount, PayoutLine, PayoutRun, Staff
 from merchants.web import statements as web
@@ -33,10 +34,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PAGES = ["", "owed/", "float/", "statements/", "statements/open/", "disputes/", "account/"]
 
 
+def english(user: User) -> Client:
+    """Sign in somebody who reads English."""
+    client = signed_in(user)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    return client
+
+
 @pytest.fixture(autouse=True)
-def _fresh(settings: Any, db: None) -> None:
+def _fresh(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.clear()
-    settings.CLEARING_MINIMUM_FEN = 0
+    monkeypatch.setattr(settings, "CLEARING_MINIMUM_FEN", 0)
 
 
 @pytest.fixture
@@ -60,7 +68,7 @@ def taker(db: None) -> Shop:
 
 @pytest.fixture
 def owner(taker: Shop) -> Client:
-    return signed_in(worker(taker, Staff.Role.OWNER))
+    return english(worker(taker, Staff.Role.OWNER))
 
 
 def clear(days_ago: int = 1) -> None:
@@ -75,11 +83,11 @@ def the_statement(shop: Shop) -> Statement:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_stands_empty_and_full(taker: Shop, people: tuple[Any, Any], path: str) -> None:
-    newcomer = signed_in(worker(shops.shop("新店"), Staff.Role.OWNER))
+    newcomer = english(worker(shops.shop("新店"), Staff.Role.OWNER))
     assert newcomer.get(f"/shop/money/{path}").status_code == 200
     on_file(taker, people)
     clear()
-    full = signed_in(worker(taker, Staff.Role.OWNER))
+    full = english(worker(taker, Staff.Role.OWNER))
     full.get(f"/shop/money/{path}")
     with CaptureQueriesContext(connection) as seen:
         assert full.get(f"/shop/money/{path}").status_code == 200
@@ -91,9 +99,9 @@ def test_a_cashier_and_the_manager_of_one_outlet_see_no_money(taker: Shop) -> No
     number = the_statement(taker).pk
     paths = [*PAGES, *(f"statements/{number}/{end}" for end in ("", "print/", "lines.csv", "lines.xlsx", "dispute/"))]
     for role in (Staff.Role.CASHIER, Staff.Role.MANAGER):
-        person = signed_in(worker(taker, role, outlet=taker.outlet))
+        person = english(worker(taker, role, outlet=taker.outlet))
         assert {person.get(f"/shop/money/{path}").status_code for path in paths} == {404}
-    manager = signed_in(worker(taker, Staff.Role.MANAGER))
+    manager = english(worker(taker, Staff.Role.MANAGER))
     assert manager.get(f"/shop/money/statements/{number}/").status_code == 200
     for path in (f"statements/{number}/dispute/", "account/ask/", "float/standing/"):
         assert manager.post(f"/shop/money/{path}").status_code == 404
@@ -103,7 +111,7 @@ def test_a_strangers_statement_is_not_there(taker: Shop, owner: Client) -> None:
     clear()
     number = the_statement(taker).pk
     dispute = {"amount": "1", "reason": "?"}
-    stranger = signed_in(worker(shops.shop("别家"), Staff.Role.OWNER))
+    stranger = english(worker(shops.shop("别家"), Staff.Role.OWNER))
     for end in ("", "print/", "lines.csv", "lines.xlsx", "dispute/"):
         assert stranger.get(f"/shop/money/statements/{number}/{end}").status_code == 404
     assert stranger.post(f"/shop/money/statements/{number}/dispute/", dispute).status_code == 404
@@ -219,7 +227,7 @@ def test_a_line_is_contested_and_taken_back(taker: Shop, owner: Client, people: 
     page = words(owner.get("/shop/money/disputes/"))
     assert "¥30.00 is set apart" in page and "收了两次" in page
     dispute = Dispute.objects.get()
-    stranger = signed_in(worker(shops.shop("别家"), Staff.Role.OWNER))
+    stranger = english(worker(shops.shop("别家"), Staff.Role.OWNER))
     assert stranger.post(f"/shop/money/disputes/{dispute.pk}/withdraw/").status_code == 404
     assert owner.post(f"/shop/money/disputes/{dispute.pk}/withdraw/").status_code == 302
     assert accounts.balance(taker.merchant.proceeds_id or 0) == 4_950
@@ -323,7 +331,7 @@ def test_a_bill_is_owed_on_its_day(taker: Shop, owner: Client) -> None:
     )
     shops.sale(empty, members.member().wallet_id, 10_000, now=at)
     promises.draw(shanghai_day(timezone.now()))
-    page = signed_in(worker(empty, Staff.Role.OWNER)).get("/shop/money/")
+    page = english(worker(empty, Staff.Role.OWNER)).get("/shop/money/")
     assert page.context["owed"].line.owed_fen == 800 and page.context["owed"].billed_fen == 800
     assert [item.fen for day in page.context["calendar"] for item in day.items] == [-800]
 
