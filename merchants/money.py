@@ -254,7 +254,8 @@ def float_book(merchant: Merchant, from_on: date, today: date) -> Book:
     known: dict[date, int] = {}
     for topup in TopUp.objects.filter(merchant=merchant, booked_at__gte=day_start(from_on)).select_related("bank_line"):
         serial = topup.bank_line.serial if topup.bank_line else ""
-        rows.append(Moved(shanghai_day(topup.booked_at), "topup", topup.amount_fen, serial))
+        if topup.booked_at:
+            rows.append(Moved(shanghai_day(topup.booked_at), "topup", topup.amount_fen, serial))
     cleared = Statement.objects.of_accounts([merchant.book.proceeds_id]).filter(clearing__gte=from_on)
     for statement in cleared.filter(standing_fen__gt=0) | cleared.filter(bills_fen__gt=0):
         if statement.standing_fen:

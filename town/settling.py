@@ -43,6 +43,7 @@ def settle(q: Quarter, on: date, today: date, now: datetime, returned: str) -> N
     if noon > now or not Payout.objects.proposed().exists():
         return
     run = payouts.ask(user=q.organised.finance, at=noon - timedelta(hours=1))
+    assert run.approval
     approvals.approve(run.approval, user=q.organised.finance2, at=noon)
     run.refresh_from_db()
     payouts.file(run=run, actor=Actor.user(q.organised.finance), at=noon)
@@ -63,6 +64,7 @@ def _register(q: Quarter, at: datetime) -> None:
                 user=q.organised.finance,
                 at=at,
             )
+            assert account.approval
             approvals.approve(account.approval, user=q.organised.finance2, at=at)
 
 
@@ -76,10 +78,11 @@ def _book_file(at: datetime, returned: Merchant | None) -> None:
     for payout in Payout.objects.filter(state=Payout.State.SENT).order_by("pk"):
         code = references.payout_code(payout.pk)
         rows.append((f"HA-OUT-{payout.pk}", at.date(), -payout.amount_fen, "", f"代付 {code}"))
-    back = Payout.objects.filter(source=returned.proceeds_id, state=Payout.State.PAID) if returned else None
-    if back is not None and (payout := back.order_by("pk").last()) is not None:
-        code = references.payout_code(payout.pk)
-        rows.append((f"HA-BACK-{payout.pk}", at.date(), payout.amount_fen, returned.name, f"退汇 {code} 户名不符"))
+    paid = Payout.objects.filter(source=returned.proceeds_id, state=Payout.State.PAID) if returned else None
+    newest = paid.order_by("pk").last() if paid is not None else None
+    if returned and newest:
+        memo = f"退汇 {references.payout_code(newest.pk)} 户名不符"
+        rows.append((f"HA-BACK-{newest.pk}", at.date(), newest.amount_fen, returned.name, memo))
     opening = last.closing_fen if last else 0
     closing = opening + sum(fen for _serial, _on, fen, _payer, _memo in rows)
     lines = [f"账号,{money.ACCOUNT}", f"期初余额,{opening / 100:.2f}", f"期末余额,{closing / 100:.2f}"]
