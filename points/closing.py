@@ -13,6 +13,8 @@ from points import rollup
 from points.models import Account
 
 CHUNK = 500
+# What a chunk has just written is read by the next ones as long as the roll-up has not taken it.
+ROLL_UP_EVERY = 2
 
 
 @dataclass(slots=True)
@@ -47,9 +49,11 @@ def run(on: date, now: datetime | None = None, *, float_ids: Sequence[int] | Non
     wanted = None if float_ids is None else sorted(set(float_ids))
     state = Close(on, _open(on).count() if wanted is None else len(wanted))
     yield state
-    for chunk in _chunks(on, wanted):
+    for n, chunk in enumerate(_chunks(on, wanted), 1):
         state.entries += _close(on, chunk, now, state.failed)
         state.done += len(chunk)
+        if n % ROLL_UP_EVERY == 0:
+            rollup.run()
         yield state
     rollup.run()
 

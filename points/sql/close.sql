@@ -15,11 +15,11 @@ BEGIN
         WHERE x.xid >= (SELECT m.xid FROM points_mark m WHERE m.name = 'rollup') AND (v.amount < 0 OR x.xid <= pg_current_xact_id()::text::bigint)
           AND coalesce(x.due_on, x.booked_on) <= p_on AND v.account_id IN (SELECT y.id FROM mine y) GROUP BY 1),
     total AS (
+      -- LATERAL pins index probes, whatever the planner believes of tables that were filled just now.
       SELECT y.*, coalesce(d.amount, 0) + coalesce(f.amount, 0) AS released FROM mine y
-        LEFT JOIN (SELECT z.account_id, sum(z.amount) AS amount FROM points_account_day z JOIN mine q ON q.id = z.account_id WHERE z.due_on <= p_on GROUP BY 1) d ON d.account_id = y.id
+        CROSS JOIN LATERAL (SELECT sum(z.amount) AS amount FROM points_account_day z WHERE z.account_id = y.id AND z.due_on <= p_on) d
         LEFT JOIN fresh f ON f.account_id = y.id
-        WHERE d.account_id IS NOT NULL OR f.account_id IS NOT NULL),
-    owed AS (SELECT z.account_id, sum(z.amount) AS amount, sum(z.paid) AS paid, bool_or(z.taken_on IS NULL) AS is_new FROM points_due z JOIN mine q ON q.id = z.account_id GROUP BY 1),
+        WHERE d.amount IS NOT NULL OR f.account_id IS NOT NULL),
     target AS (
       SELECT x.id, x.kind, x.float_id, x.centre_id, terms.promo_id, x.released, (x.released - coalesce(o.amount, 0))::bigint AS t, coalesce(o.paid, 0) AS paid,
         coalesce(o.is_new, false) OR coalesce(s.unpaid + s.short > 0, false) AS is_slow,
@@ -28,7 +28,9 @@ BEGIN
         CASE WHEN x.kind = 6 OR terms.member_bps = 10000 THEN 0 ELSE terms.centre_bps END AS centre_bps,
         CASE WHEN x.kind = 6 OR terms.member_bps = 10000 THEN 0 ELSE terms.promo_bps END AS promo_bps,
         CASE WHEN x.kind = 6 OR terms.member_bps = 10000 THEN 10000 ELSE 10000 - terms.member_bps END AS of_bps
-      FROM total x LEFT JOIN owed o ON o.account_id = x.id LEFT JOIN points_terms terms ON terms.id = x.terms_id LEFT JOIN points_split s ON s.account_id = x.id)
+      FROM total x CROSS JOIN LATERAL (SELECT sum(z.amount) AS amount, sum(z.paid) AS paid, bool_or(z.taken_on IS NULL) AS is_new FROM points_due z WHERE z.account_id = x.id) o
+        LEFT JOIN LATERAL (SELECT z.* FROM points_terms z WHERE z.id = x.terms_id LIMIT 1) terms ON true
+        LEFT JOIN LATERAL (SELECT z.* FROM points_split z WHERE z.account_id = x.id LIMIT 1) s ON true)
   SELECT y.id, y.kind, y.float_id, y.centre_id, y.promo_id, y.released::bigint, y.t, y.paid::bigint, y.was, y.want,
       y.is_slow OR y.want[1] < y.was[1] OR y.want[2] < y.was[2] OR y.want[3] < y.was[3] OR y.want[4] < y.was[4]
     FROM (SELECT g.*, ARRAY[g.t * g.fee_bps / g.of_bps, g.t * g.centre_bps / g.of_bps, g.t * g.promo_bps / g.of_bps,
@@ -40,7 +42,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   ts timestamptz; posted integer := 0; plain integer; todo bigint[]; slow bigint[] := '{}'; r record; d record; was bigint[]; party bigint[]; room bigint; x bigint; y bigint;
-  tid bigint; jid bigint; unpaid bigint; short bigint;
+  tid bigint; jid bigint; unpaid bigint; short bigint; owed_to bigint[];
 BEGIN
   IF p_on IS NULL OR p_floats IS NULL OR p_on >= (coalesce(p_now, now()) AT TIME ZONE 'Asia/Shanghai')::date THEN
     RAISE EXCEPTION 'only a day that is over can be closed' USING ERRCODE = '22023';
@@ -48,13 +50,13 @@ BEGIN
   ts := points_clock(p_now);
   -- Two closes of the same merchant wait for each other here; the second finds the day closed and leaves it alone. Refunds
   -- take the float before they look whether the hold-back is over: they come before this close, or after it.
-  PERFORM 1 FROM points_account WHERE kind = 3 AND (id = ANY (p_floats) OR id IN (SELECT z.to_id FROM points_due z JOIN points_account a ON a.id = z.account_id
-    WHERE a.float_id = ANY (p_floats) AND z.paid < z.amount)) ORDER BY id FOR NO KEY UPDATE;
+  owed_to := ARRAY(SELECT DISTINCT z.to_id FROM points_account a JOIN points_due z ON z.account_id = a.id WHERE a.float_id = ANY (p_floats) AND a.kind IN (5, 6) AND z.paid < z.amount);
+  PERFORM 1 FROM points_account WHERE id = ANY (p_floats || owed_to) AND kind = 3 ORDER BY id FOR NO KEY UPDATE;
   SELECT array_agg(id) INTO todo FROM points_account WHERE id = ANY (p_floats) AND kind = 3 AND (closed_on IS NULL OR closed_on < p_on);
   IF todo IS NULL THEN RETURN 0; END IF;
   UPDATE points_account SET closed_on = p_on WHERE id = ANY (todo);
-  PERFORM 1 FROM points_account WHERE kind IN (11, 12) AND (id IN (SELECT t.promo_id FROM points_terms t WHERE t.float_id = ANY (todo) AND t.promo_bps > 0)
-    OR id IN (SELECT z.to_id FROM points_due z JOIN points_account a ON a.id = z.account_id WHERE a.float_id = ANY (todo) AND z.paid < z.amount)) ORDER BY id FOR NO KEY UPDATE;
+  owed_to := owed_to || ARRAY(SELECT t.promo_id FROM points_terms t WHERE t.float_id = ANY (todo) AND t.promo_bps > 0);
+  PERFORM 1 FROM points_account WHERE id = ANY (owed_to) AND kind IN (11, 12) ORDER BY id FOR NO KEY UPDATE;
 
   -- First those where somebody has to give back.
   FOR r IN SELECT * FROM points_close_targets(todo, p_on) z WHERE z.is_slow ORDER BY z.id LOOP
