@@ -81,7 +81,16 @@ class Form:
         return refunding.Request(**more)
 
     def refused(self, refusal: Refused) -> None:
-        self.errors[_PLACES.get(refusal.code, "form") if self.what != "all" else "form"] = refusal.text()
+        self.errors[_PLACES.get(refusal.code, "form") if self.what != "all" else "form"] = _said(refusal)
+
+
+def _said(refusal: Refused) -> str:
+    """Return the words of a refusal; people read yuan where the book says fen."""
+    if refusal.code != "refund_too_much":
+        return refusal.text()
+    # Translators: 这张小票只剩 ¥57.50 可退。请改小金额。
+    words = _("Only %(yuan)s of this receipt are left. Lower the amount.")
+    return words % {"yuan": lianhui.yuan(refusal.facts["left_fen"])}
 
 
 class _NothingChosen(Exception):
@@ -211,7 +220,7 @@ def _told(desk: Desk, number: int, form: Form) -> dict[str, Any]:
     except Refused as refusal:
         if form.what == "amount" and not form.amount:
             return {"is_waiting": True}
-        return {"refusal": refusal}
+        return {"refusal": _said(refusal)}
     return {"figures": figures}
 
 

@@ -54,7 +54,7 @@ async function send(body, attempt = 1) {
   try {
     const answer = await fetch(form().action, { method: "POST", body, signal: AbortSignal.timeout(WAIT) });
     if (answer.redirected) return void location.assign(answer.url);
-    if (answer.status >= 500) throw new Error(`${answer.status}`);
+    if (answer.status >= 500 || answer.status === 429) throw new Error(`${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const main = page.getElementById("main");
     sending = false;
