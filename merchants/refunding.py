@@ -3,7 +3,7 @@
 The book does the sums (points.refunds); this module knows shops. Goods come back at any outlet of the merchant that
 sold them. A cashier may give back a little alone, an owner or manager everything. The request keys are those of sales.
 
-    told = preview(outlet=outlet, number=90211, request=Request(fen=3_000), most_fen=None, at=now)
+    told = preview(outlet=outlet, sale=find(outlet, 90211), request=Request(fen=3_000), most_fen=None, at=now)
     done = refund(outlet=outlet, number=90211, request=…, caller=caller, key="…", actor=actor, most_fen=None, at=now)
     done.figures.cash_back_fen        # what the cashier hands out
 """
@@ -220,9 +220,8 @@ def refund(
     return replace(done, is_replay=outcome.replayed)
 
 
-def preview(*, outlet: Outlet, number: int, request: Request, most_fen: int | None, at: datetime) -> Figures:
-    """Return what `refund` would come to now; nothing is booked. Refuses what it refuses."""
-    sale = find(outlet, number)
+def preview(*, outlet: Outlet, sale: Sale, request: Request, most_fen: int | None, at: datetime) -> Figures:
+    """Return what `refund` would come to now; nothing is booked. Refuses what it refuses. sale: from `find`."""
     returned = _returned(outlet, sale, request, most_fen)
     outcome = refunds.preview(sale=sale, returned=returned, at=at, cash_given=request.cash_given)
     if not outcome.is_booked:
@@ -251,7 +250,7 @@ def by_staff(*, sale: Sale, request: Request, key: str, user: User, unit: Unit, 
     Refuses what `refund` refuses, and approval_already_asked.
     """
     outlet = _place(sale)
-    fen = preview(outlet=outlet, number=sale.pk, request=request, most_fen=None, at=at).returned_fen
+    fen = preview(outlet=outlet, sale=sale, request=request, most_fen=None, at=at).returned_fen
     caller = Caller("staff", user.pk)
     is_known = bills.sale_of(caller, key) is not None
     if not is_known and sale.bill_fen - refunds.left_of(sale).bill + fen > settings.REFUND_STAFF_FEN:
@@ -381,7 +380,7 @@ def _book(
         at=at,
         cash_given=request.cash_given,
     )
-    if outcome.is_booked and not outcome.replayed:
+    if outcome.is_booked and outcome.refund_id and not outcome.replayed:
         note = RefundNote.objects.create(
             refund_id=outcome.refund_id,
             sale_id=sale.pk,

@@ -150,7 +150,8 @@ class RefundPreviewView(RefundingView):
     )
     def post(self, request: Request, sale_id: int) -> Response:
         outlet, wanted = self.read(request)
-        figures = refunding.preview(outlet=outlet, number=sale_id, request=wanted, most_fen=None, at=timezone.now())
+        sale = refunding.find(outlet, sale_id)
+        figures = refunding.preview(outlet=outlet, sale=sale, request=wanted, most_fen=None, at=timezone.now())
         return Response(FiguresOutput(figures).data)
 
 

@@ -26,6 +26,7 @@ from merchants.models import Outlet, RefundNote
 from merchants.web import frame
 from points import bills
 from points.bills import Caller
+from points.models import Sale
 
 MOST_FOUND = 100
 _PLACES = {"amount_invalid": "amount", "refund_too_much": "amount", "refund_line_gone": "lines"}
@@ -137,12 +138,12 @@ def refund(request: DeskRequest, number: int) -> HttpResponse:
     """Draw the refund of a sale with what it comes to, or book it."""
     desk = request.desk
     outlet = _outlet(desk)
-    sale_of(desk, number)
+    sale = sale_of(desk, number)
     if request.method != "POST":
-        return _page(request, number, Form())
+        return _page(request, sale, Form())
     form = Form.of(request)
     if request.POST.get("step") == "preview":
-        return _page(request, number, form)
+        return _page(request, sale, form)
     try:
         if not form.request_key or len(form.request_key) > 100:
             raise NOT_FOUND()
@@ -157,7 +158,7 @@ def refund(request: DeskRequest, number: int) -> HttpResponse:
             at=timezone.now(),
         )
     except _NothingChosen:
-        return _page(request, number, form, status=422)
+        return _page(request, sale, form, status=422)
     except Refused as refusal:
         form.booked = bills.sale_of(_caller(desk), _key(number, form))
         if form.booked is None or refusal.code != "key_reused":
@@ -165,7 +166,7 @@ def refund(request: DeskRequest, number: int) -> HttpResponse:
         # A key under which something stands, or is just being booked, stays; else a corrected form is another request.
         if form.booked is None and refusal.code != "in_progress":
             form.request_key = uuid.uuid4().hex
-        return _page(request, number, form, status=409 if refusal.status == 429 else refusal.status)
+        return _page(request, sale, form, status=409 if refusal.status == 429 else refusal.status)
     return redirect("till_refunded", done.number)
 
 
@@ -174,9 +175,9 @@ def refund(request: DeskRequest, number: int) -> HttpResponse:
 @never_cache
 def preview(request: DeskRequest, number: int) -> HttpResponse:
     """Answer the piece of the page that says what the refund comes to; books nothing."""
-    sale_of(request.desk, number)
+    sale = sale_of(request.desk, number)
     form = Form.of(request)
-    return render(request, "merchants/refund_preview.html", {"form": form, **_told(request.desk, number, form)})
+    return render(request, "merchants/refund_preview.html", {"form": form, **_told(request.desk, sale, form)})
 
 
 @cashier_only
@@ -201,7 +202,7 @@ def most_fen(desk: Desk) -> int | None:
     return None if desk.manages else settings.REFUND_CASHIER_FEN
 
 
-def sale_of(desk: Desk, number: int) -> Any:
+def sale_of(desk: Desk, number: int) -> Sale:
     """Return a sale of this merchant; 404 for any other."""
     try:
         return refunding.find(_outlet(desk), number)
@@ -209,11 +210,11 @@ def sale_of(desk: Desk, number: int) -> Any:
         raise Http404 from None
 
 
-def _told(desk: Desk, number: int, form: Form) -> dict[str, Any]:
+def _told(desk: Desk, sale: Sale, form: Form) -> dict[str, Any]:
     """Return what the refund comes to, or why it cannot be."""
     try:
         figures = refunding.preview(
-            outlet=_outlet(desk), number=number, request=form.wanted(), most_fen=most_fen(desk), at=timezone.now()
+            outlet=_outlet(desk), sale=sale, request=form.wanted(), most_fen=most_fen(desk), at=timezone.now()
         )
     except _NothingChosen:
         return {"is_waiting": True}
@@ -224,9 +225,8 @@ def _told(desk: Desk, number: int, form: Form) -> dict[str, Any]:
     return {"figures": figures}
 
 
-def _page(request: DeskRequest, number: int, form: Form, status: int = 200) -> HttpResponse:
-    desk, now = request.desk, timezone.now()
-    sale = sale_of(desk, number)
+def _page(request: DeskRequest, sale: Sale, form: Form, status: int = 200) -> HttpResponse:
+    desk, outlet, now = request.desk, _outlet(request.desk), timezone.now()
     standing = refunding.standing(sale, now)
     if form.what == "lines" and not standing.lines:
         form.what = "all"
@@ -234,14 +234,14 @@ def _page(request: DeskRequest, number: int, form: Form, status: int = 200) -> H
         "form": form,
         "sale": sale,
         "standing": standing,
-        "sold_at": Outlet.objects.get(pk=sale.outlet_id),
-        "is_elsewhere": sale.outlet_id != _outlet(desk).pk,
+        "sold_at": outlet if sale.outlet_id == outlet.pk else Outlet.objects.get(pk=sale.outlet_id),
+        "is_elsewhere": sale.outlet_id != outlet.pk,
         "reasons": RefundNote.Reason.choices,
         "lines": [(line, form.units.get(line.number, "")) for line in standing.lines],
         "most_fen": most_fen(desk),
     }
     if standing.can_be_refunded:
-        context |= _told(desk, number, form)
+        context |= _told(desk, sale, form)
     return frame.page(request, desk, "refund.html", "till", context, status=status)
 
 
