@@ -17,7 +17,8 @@ HELP = """\
 ./run e2e [pytest words]     browser journeys through a Lianhui of their own
 ./run town --scale small|medium
                              build or enlarge the synthetic town
-./run replay complete-journey [--households N] [--from D] [--to D] [--keep-dates] [--abandon]
+./run replay complete-journey [--households N] [--from D] [--to D] [--keep-dates]
+             [--settle [daily|weekly]] [--abandon]
                              feed a real grocery year through the till feed; resumable
 ./run feed FILE --store CODE [--articles FILE] [--catalogue NAME] [--list FILE] [--abandon]
                              book a till's file, whole or not at all; resumable, refused lines in FILE.refused.csv

@@ -33,9 +33,12 @@ REFUNDS_OPEN = declare(
 )
 
 
-def run(on: date, *, actor: Actor, at: datetime, now: datetime | None = None) -> Iterator[clearing.Run]:
+def run(
+    on: date, *, actor: Actor, at: datetime, now: datetime | None = None, minimum_fen: int | None = None
+) -> Iterator[clearing.Run]:
     """Clear a day for all merchants and centres; who has no usable account on file keeps the money in the book.
 
+    minimum_fen: the smallest payout, CLEARING_MINIMUM_FEN when it is not given.
     Money that came to a merchant first gives members back what refunds still owe them, and repays what others laid out.
     Refuses: clearing_day_open, clearing_day_passed.
     """
@@ -43,7 +46,7 @@ def run(on: date, *, actor: Actor, at: datetime, now: datetime | None = None) ->
     yield from clearing.run(
         on,
         actor=actor,
-        minimum_fen=settings.CLEARING_MINIMUM_FEN,
+        minimum_fen=settings.CLEARING_MINIMUM_FEN if minimum_fen is None else minimum_fen,
         unpaid=lambda chunk: payaccounts.unpaid(chunk, at),
         now=now,
     )

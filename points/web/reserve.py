@@ -108,18 +108,20 @@ def document(request: HttpRequest) -> HttpResponse:
         until = date.fromisoformat(last) if last else None
     except ValueError:
         until = None
-    links = proving.links(max(1, min(days, MOST_DAYS)), until)
-    answer = JsonResponse(
-        {
-            "format": FORMAT,
-            "name": settings.LIANHUI_NAME,
-            "is_demo": settings.LIANHUI_DEMO,
-            "days": [_day(proof, before) for proof, before in links],
-        }
-    )
+    answer = JsonResponse(published(max(1, min(days, MOST_DAYS)), until))
     # Published for everybody, also for other people's pages.
     answer["Access-Control-Allow-Origin"] = "*"
     return answer
+
+
+def published(days: int, until: date | None = None) -> dict[str, Any]:
+    """Return what is published of the newest days (up to one), newest first."""
+    return {
+        "format": FORMAT,
+        "name": settings.LIANHUI_NAME,
+        "is_demo": settings.LIANHUI_DEMO,
+        "days": [_day(proof, before) for proof, before in proving.links(days, until)],
+    }
 
 
 @public

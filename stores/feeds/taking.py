@@ -87,6 +87,7 @@ def take(
     lane: FeedLane,
     now: datetime | None = None,
     categories: Mapping[str, str] | None = None,
+    spends: Mapping[str, int] | None = None,
 ) -> Taken:
     """Book the baskets, in their order, and keep their lines.
 
@@ -94,6 +95,7 @@ def take(
     as their categories, which rules may ask for.
     now: only the database's owner may book into the past; each sale is then booked at its own time, never backwards
     for one wallet. lane: moved to the last row of these baskets.
+    spends: how much of a basket, by its number, is paid with points; the rest is paid in money.
     Refuses: feed_store_unknown, feed_run_closed; a basket that the book refuses is listed with its lines.
     """
     _hold(lane)
@@ -108,7 +110,9 @@ def take(
             continue
         try:
             till, wallet_id = tills[screened.basket.store], wallets[screened.basket.holder]
-            drafts.append(_draft(screened, till, wallet_id, categories or {}))
+            drafts.append(
+                _draft(screened, till, wallet_id, categories or {}, (spends or {}).get(screened.basket.number, 0))
+            )
         except Refused as refused:
             listed += _refused(lane, screened, FeedRefusal.Reason.BOOK_REFUSED, refused.code)
             taken.refused_baskets += 1
@@ -155,7 +159,7 @@ def _hold(lane: FeedLane) -> None:
         raise refusals.RUN_CLOSED()
 
 
-def _draft(screened: Screened, till: Till, wallet_id: int, categories: Mapping[str, str]) -> Bill:
+def _draft(screened: Screened, till: Till, wallet_id: int, categories: Mapping[str, str], spend: int) -> Bill:
     basket, value = screened.basket, screened.value_fen
     terms = till.terms_at(basket.at)
     if terms is None:
@@ -173,7 +177,8 @@ def _draft(screened: Screened, till: Till, wallet_id: int, categories: Mapping[s
         outlet=till.outlet,
         terms=terms,
         wallet_id=wallet_id,
-        paid_fen=value,
+        paid_fen=value - spend,
+        spend_points=spend,
         event_at=basket.at,
         reference=basket.number,
         key=basket.number,

@@ -12,12 +12,13 @@ from typing import Any
 from django.db import OperationalError, connection
 
 from alliance.actors import Actor
+from alliance.calc.worktime import shanghai_day
 from stores import feeds
 from stores.calc import baskets as calc
 from stores.calc.baskets import Screened
 from stores.feeds import refusals
 from stores.models import FeedLane, FeedRun, Product
-from town.replay import founding, source
+from town.replay import founding, source, spending
 from town.replay.options import Options
 
 ACTOR = Actor.system("replay")
@@ -26,8 +27,19 @@ _AGAIN = {"40001", "40P01"}
 _LOCK_SPACE = 7262
 
 
-def work(*, run_id: int, number: int, lanes: int, words: dict[str, Any], orphaned: Callable[[], bool]) -> None:
-    """Book what is left of the lane. Holds the lane's lock: a second worker waits until the first is gone."""
+def work(
+    *,
+    run_id: int,
+    number: int,
+    lanes: int,
+    words: dict[str, Any],
+    orphaned: Callable[[], bool],
+    through: Callable[[int], None],
+) -> None:
+    """Book what is left of the lane. Holds the lane's lock: a second worker waits until the first is gone.
+
+    through: hears the number of the day up to which everything of this lane is booked.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_SPACE, run_id * 64 + number])
     run = FeedRun.objects.select_related("feed").get(pk=run_id)
@@ -44,7 +56,7 @@ def work(*, run_id: int, number: int, lanes: int, words: dict[str, Any], orphane
     )
     chosen = set(sorted(wallets, key=int)[: options.households])
     mine = {holder: wallet for holder, wallet in wallets.items() if holder in chosen and wallet % 64 % lanes == number}
-    moved, now = timedelta(days=run.feed.moved_days), run.started_at
+    moved, now, spends = timedelta(days=run.feed.moved_days), run.started_at, bool(words.get("settle"))
     position = lane.position
 
     def ahead() -> Iterator[Screened]:
@@ -54,13 +66,17 @@ def work(*, run_id: int, number: int, lanes: int, words: dict[str, Any], orphane
 
     batch: list[Screened] = []
     for screened in options.days(ahead()):
-        batch.append(_moved(screened, moved, now))
-        if len(batch) == BATCH:
-            _take(run, lane, batch, tills, mine, products, now)
+        one = _moved(screened, moved, now)
+        # Who spends sees what the days before brought.
+        if len(batch) == BATCH or (spends and batch and _day(one) != _day(batch[-1])):
+            _take(run, lane, batch, tills, mine, products, now, spends)
+            through(_day(one).toordinal() - 1)
             batch = []
             if orphaned():
                 return
-    _take(run, lane, batch, tills, mine, products, now)
+        batch.append(one)
+    _take(run, lane, batch, tills, mine, products, now, spends)
+    through(date.max.toordinal())
 
 
 def catalogue() -> tuple[dict[str, int], set[str]]:
@@ -72,6 +88,10 @@ def catalogue() -> tuple[dict[str, int], set[str]]:
         if is_excluded:
             excluded.add(code)
     return products, excluded
+
+
+def _day(screened: Screened) -> date:
+    return shanghai_day(screened.basket.at)
 
 
 def _moved(screened: Screened, moved: timedelta, now: datetime) -> Screened:
@@ -88,13 +108,15 @@ def _take(
     wallets: dict[str, int],
     products: dict[str, int],
     now: datetime,
+    spends: bool,
 ) -> None:
     """Book a batch; one that lost a race for a float is booked again."""
+    paid = spending.plan(batch, wallets, tills) if spends else {}
     for attempt in range(8):
         try:
             feeds.take(
                 feed=run.feed, baskets=batch, tills=tills, wallets=wallets, products=products, actor=ACTOR,
-                now=now, lane=lane,
+                now=now, lane=lane, spends=paid,
             )  # fmt: skip
             return
         except OperationalError as error:

@@ -10,21 +10,26 @@ from stores.calc.baskets import Screened, Tally
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The words of the command. first and last: days of the source, both included."""
+    """The words of the command. first and last: days of the source, both included.
+
+    settle: how often the year is cleared while it is replayed, `daily` or `weekly`; households then also spend.
+    """
 
     households: int | None = None
     first: date | None = None
     last: date | None = None
     keep_dates: bool = False
+    settle: str | None = None
 
     @property
     def scope(self) -> dict[str, Any]:
         """Return what a run must have in common with the one that it goes on with."""
-        return {
+        scope = {
             "households": self.households,
             "from": self.first.isoformat() if self.first else None,
             "to": self.last.isoformat() if self.last else None,
         }
+        return scope | ({"settle": self.settle} if self.settle else {})
 
     def days(self, screened: Iterable[Screened]) -> Iterator[Screened]:
         """Yield the baskets of the chosen days; the source is in time order, so reading stops after the last."""

@@ -26,9 +26,11 @@ from stores.calc.baskets import Tally
 from stores.feeds import refusals
 from stores.models import Feed, FeedRun
 from town import founding as town_founding
+from town.founding import Organisation
 from town.replay import founding, source, worker
 from town.replay.founding import ACTOR
 from town.replay.options import Options, Scan, scan
+from town.replay.settling import Settling
 from town.screen import progress
 from town.world import draw
 
@@ -47,6 +49,7 @@ class Report:
     first_day: date
     last_day: date
     seconds: float
+    settling: Settling | None = None
 
     @property
     def agrees(self) -> bool:
@@ -78,14 +81,29 @@ def replay(options: Options, *, workers: int, say: Say, live: Callable[[str], No
         raise refusals.DATES_DECIDED(days=feed.moved_days)
     moved = timedelta(days=feed.moved_days)
     first, last = source.FIRST_DAY + moved, source.LAST_FULL_DAY + moved
-    _found(found, seen, feed, first, say)
+    organised = _found(found, seen, feed, first, say)
+    settling = None
+    if options.settle:
+        begun, ended = _days(options, moved, today)
+        settling = Settling(organised, begun, ended, is_weekly=options.settle == "weekly", say=say, live=live)
     run = _run(feed, options, workers, seen.expected.baskets + seen.expected.refused_baskets, at)
     if run.state == FeedRun.State.OPEN:
-        _book(run, options, live)
-        _close(*_days(options, moved, today), say)
+        _book(run, options, live, settling)
+        if settling is None:
+            _close(*_days(options, moved, today), say)
         feeds.finish(run=run, actor=ACTOR, at=timezone.now())
+    if settling is not None:
+        settling.wind_down()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE stores_basketline")
     return Report(
-        feeds.summary(run), seen.expected, feeds.refused_by_reason(run), first, last, time.monotonic() - started
+        feeds.summary(run),
+        seen.expected,
+        feeds.refused_by_reason(run),
+        first,
+        last,
+        time.monotonic() - started,
+        settling,
     )
 
 
@@ -97,7 +115,7 @@ def abandon() -> bool:
     return run is not None
 
 
-def _found(found: source.Source, seen: Scan, feed: Feed, first: date, say: Say) -> None:
+def _found(found: source.Source, seen: Scan, feed: Feed, first: date, say: Say) -> Organisation:
     """Make what the baskets need: partitions, articles, shops with funded floats, households."""
     opened = day_start(first - timedelta(days=FOUNDED_DAYS_BEFORE)) + timedelta(hours=9)
     partitions.ahead(14, start=shanghai_day(opened))
@@ -105,6 +123,7 @@ def _found(found: source.Source, seen: Scan, feed: Feed, first: date, say: Say) 
     organised = town_founding.organisation(draw("small", town_founding.SEED), opened)
     founding.shops(seen.year.turnover_fen, organised, opened, say)
     founding.households(seen.chosen, opened)
+    return organised
 
 
 def _run(feed: Feed, options: Options, workers: int, baskets: int, at: datetime) -> FeedRun:
@@ -115,16 +134,17 @@ def _run(feed: Feed, options: Options, workers: int, baskets: int, at: datetime)
     return feeds.begin(feed=feed, scope=options.scope, lanes=workers, baskets_expected=baskets, actor=ACTOR, at=at)
 
 
-def _book(run: FeedRun, options: Options, live: Callable[[str], None]) -> None:
-    """Let the lanes work in processes of their own, and watch them."""
+def _book(run: FeedRun, options: Options, live: Callable[[str], None], settling: Settling | None) -> None:
+    """Let the lanes work in processes of their own, and watch them; days that all of them have passed are settled."""
     numbers = list(run.lanes.order_by("number").values_list("number", flat=True))
     job = jobs.start("town.replay", params=options.scope, actor=ACTOR, at=timezone.now(), total=run.baskets_expected)
     spawn = multiprocessing.get_context("spawn")
     connections.close_all()
+    booked = spawn.Array("q", len(numbers))
     processes: list[BaseProcess] = []
     try:
         for number in numbers:
-            words = (run.pk, number, len(numbers), os.getpid(), options.scope)
+            words = (run.pk, number, len(numbers), os.getpid(), options.scope, booked)
             process: BaseProcess = spawn.Process(target=worker.main, args=words, name=f"replay lane {number}")
             process.start()
             processes.append(process)
@@ -135,8 +155,11 @@ def _book(run: FeedRun, options: Options, live: Callable[[str], None]) -> None:
                 time.sleep(0.3)
             settled = _settled(run)
             fresh, seconds = settled - begun, time.monotonic() - start
-            live(progress("replay", "baskets", settled, run.baskets_expected, fresh, seconds))
+            line = progress("replay", "baskets", settled, run.baskets_expected, fresh, seconds)
+            live(f"{line}  {settling}" if settling else line)
             jobs.progress(job, settled)
+            if settling is not None:
+                settling.through(date.fromordinal(max(1, min(booked))), seconds=2)
         broken = [process.name for process in processes if process.exitcode]
         if broken:
             raise refusals.WORKER_STOPPED(names=", ".join(broken))
@@ -173,5 +196,3 @@ def _close(first: date, last: date, say: Say) -> None:
     while on <= last:
         closing.close(on, now=day_start(on + timedelta(days=1)) + timedelta(minutes=20), float_ids=floats)
         on += timedelta(days=1)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE stores_basketline")

@@ -5,9 +5,11 @@ from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from alliance.refusals import Refused
+from town.replay import checking
 from town.replay.options import Options
 from town.replay.run import WORKERS, Report, abandon, replay
 from town.screen import Screen, as_owner, without_waiting
@@ -23,13 +25,22 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="first", type=date.fromisoformat, help="first day of the source, 2017-01-01")
         parser.add_argument("--to", dest="last", type=date.fromisoformat, help="last day of the source, 2017-12-31")
         parser.add_argument("--keep-dates", action="store_true", help="leave the year 2017 where it was")
+        parser.add_argument(
+            "--settle",
+            nargs="?",
+            choices=["daily", "weekly"],
+            const="daily",
+            help="with --keep-dates: spend, close, clear, pay out, expire and prove the year; clears daily or weekly",
+        )
         parser.add_argument("--workers", type=_count, default=WORKERS)
         parser.add_argument("--abandon", action="store_true", help="let the unfinished run go; what it booked stays")
 
     def handle(self, *args: Any, **words: Any) -> None:
         as_owner()
         without_waiting()
-        options = Options(words["households"], words["first"], words["last"], words["keep_dates"])
+        options = Options(words["households"], words["first"], words["last"], words["keep_dates"], words["settle"])
+        if options.settle and not options.keep_dates:
+            raise CommandError("--settle needs --keep-dates: points lapse two years later, and that must be over.")
         screen = Screen(self.stdout)
         if words["abandon"]:
             screen.say("The unfinished run was let go." if abandon() else "There is no unfinished run.")
@@ -44,6 +55,50 @@ class Command(BaseCommand):
             screen.say(line)
         if not report.agrees:
             raise CommandError("The figures differ from those of the file.")
+        if report.settling is not None:
+            self._check(report.settling.end, screen)
+
+    def _check(self, last: date, screen: Screen) -> None:
+        """Show the sums of the settled year, let a stranger check a member's part, and check every law of the book."""
+        found = checking.figures(last)
+        for line in [*months(found), *settled(found)]:
+            screen.say(line)
+        try:
+            screen.say(checking.strangers_word())
+        except checking.NotProved as error:
+            raise CommandError(f"{error}") from None
+        if found.faults:
+            raise CommandError("The settled year does not come out: " + "; ".join(found.faults))
+        call_command("verify", stdout=self.stdout)
+
+
+def months(found: checking.Figures) -> list[str]:
+    """Return the sums of each month as lines: Σ of all changes, and points spent against what their takers got."""
+    lines = [f"{'':10}{'Σ of all changes':>18}{'spent by funder':>18}{'proceeds':>16}{'spending fees':>16}"]
+    for month, sums in found.months:
+        if not sums.changes:
+            continue
+        mark = "" if sums.is_balanced and sums.is_matched else "≠"
+        lines.append(
+            f"{month:%Y-%m}   {sum(sums.changes.values()):18,d}{sums.spent_points:18,d}{sums.proceeds_fen:16,d}"
+            f"{sums.spending_fees_fen:16,d}  {mark}".rstrip()
+        )
+    return lines
+
+
+def settled(found: checking.Figures) -> list[str]:
+    """Return what became of the points and the money as lines."""
+    rows = [
+        ("days cleared", found.clearings),
+        ("statements", found.statements),
+        ("payouts paid", found.payouts),
+        ("paid out in fen", found.paid_fen),
+        ("files of the bank", found.files),
+        ("points lapsed", found.lapsed),
+        ("points left", found.left),
+        ("on the bank account in fen", found.bank_fen),
+    ]
+    return [f"{name:28}{figure:14,d}" for name, figure in rows]
 
 
 def table(report: Report) -> list[str]:
