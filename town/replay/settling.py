@@ -57,6 +57,7 @@ class Settling:
         partitions.ahead(_months(first, self.end) + 1, start=first - timedelta(days=31))
         self._floats = founding.floats()
         _accounts_on_file(organised, day_start(first) - timedelta(days=1), say)
+        self.seconds = 0.0
         without_waiting()
         self._done = _cleared() or first - timedelta(days=1)
         # Killed between a clearing and its payments.
@@ -71,15 +72,17 @@ class Settling:
 
         seconds: after so many no other day is begun.
         """
-        until = time.monotonic() + seconds
-        while self._done < min(on, self.last) and time.monotonic() < until:
+        started = time.monotonic()
+        while self._done < min(on, self.last) and time.monotonic() < started + seconds:
             self._day(self._done + timedelta(days=1))
             self._live(f"{self}")
+        self.seconds += time.monotonic() - started
 
     def wind_down(self) -> None:
         """Settle the rest of the year, then let the hold-back end and the points lapse, and pay out what is left."""
         without_waiting()
         self.through(self.last)
+        started = time.monotonic()
         for n, on in enumerate(self._tail, start=1):
             if on > self._done:
                 self._day(on)
@@ -95,6 +98,7 @@ class Settling:
             proving.prove(at=_clock(final + timedelta(days=1), 3))
         while circulation.catch_up():
             pass
+        self.seconds += time.monotonic() - started
 
     def _day(self, on: date) -> None:
         """Do the morning after a day: maturing and expiry, close, clearing, then the payments and the bank."""

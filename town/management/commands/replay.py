@@ -56,6 +56,7 @@ class Command(BaseCommand):
         if not report.agrees:
             raise CommandError("The figures differ from those of the file.")
         if report.settling is not None:
+            screen.say(f"Settled through {report.settling.end} in {report.settling.seconds:,.0f} s of these")
             self._check(report.settling.end, screen)
 
     def _check(self, last: date, screen: Screen) -> None:
