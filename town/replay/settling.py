@@ -72,6 +72,8 @@ class Settling:
 
         seconds: after so many no other day is begun.
         """
+        # The connection may be a new one.
+        without_waiting()
         started = time.monotonic()
         while self._done < min(on, self.last) and time.monotonic() < started + seconds:
             self._day(self._done + timedelta(days=1))
@@ -80,7 +82,6 @@ class Settling:
 
     def wind_down(self) -> None:
         """Settle the rest of the year, then let the hold-back end and the points lapse, and pay out what is left."""
-        without_waiting()
         self.through(self.last)
         started = time.monotonic()
         for n, on in enumerate(self._tail, start=1):
