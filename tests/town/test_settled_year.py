@@ -145,16 +145,16 @@ def test_a_year_is_closed_cleared_paid_expired_and_proved(year: Year, monkeypatc
 
 def test_a_stranger_does_not_prove_what_was_not_published(year: Year, monkeypatch: pytest.MonkeyPatch) -> None:
     settling = year.settling()
-    year.book(lambda day: None)
+    year.book(lambda _day: None)
     settling.through(LAST)
-    monkeypatch.setattr(checking.reserve, "published", lambda days: {"days": []})
+    monkeypatch.setattr(checking.reserve, "published", lambda _days: {"days": []})
     with pytest.raises(checking.NotProved, match="NOT PROVED"):
         checking.strangers_word()
 
 
 def test_points_that_did_not_lapse_and_money_that_was_not_paid_are_named(year: Year) -> None:
     settling = year.settling()
-    year.book(lambda day: None)
+    year.book(lambda _day: None)
     settling.through(LAST)
     faults = checking.figures(LAST).faults
     assert "a payout was not paid" in faults
@@ -174,7 +174,7 @@ def test_a_year_before_days_that_were_cleared_is_refused(year: Year) -> None:
 def test_a_weekly_year_is_cleared_on_sundays(year: Year) -> None:
     say = year.lines.append
     settling = Settling(year.organised, FIRST, LAST, is_weekly=True, say=say, live=say)
-    year.book(lambda day: None)
+    year.book(lambda _day: None)
     settling.through(LAST)
     days = list(Clearing.objects.order_by("cleared_on").values_list("cleared_on", flat=True))
     assert days == [date(2017, 1, n) for n in (1, 8, 15, 20)]

@@ -27,6 +27,7 @@ from points import clearing as book
 from points.calc import rebate
 from points.models import Clearing, Lot, Payout, Proof, Seal, Terms
 from town.founding import Organisation
+from town.money import BANK
 from town.replay import bank, founding
 from town.screen import without_waiting
 
@@ -175,7 +176,7 @@ def _accounts_on_file(organised: Organisation, at: datetime, say: Say) -> None:
             account = payaccounts.ask(
                 merchant=merchant,
                 unit=unit,
-                bank_name=bank.BANK.replace("（", "(").replace("）", ")"),
+                bank_name=BANK.replace("（", "(").replace("）", ")"),
                 holder=f"{'商户' if merchant else '服务中心'} {owner.pk}（模拟）",
                 number=f"6200{'1' if merchant else '2'}{owner.pk:011d}",
                 user=organised.finance,
