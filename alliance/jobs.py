@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -39,6 +39,35 @@ def finish(job: Job, *, at: datetime, result: dict[str, Any] | None = None) -> N
 def fail(job: Job, *, at: datetime, code: str, result: dict[str, Any] | None = None) -> None:
     """Close a job that could not be done; `code` is a stable error code, never a stack trace."""
     _end(job, Job.State.FAILED, at, {"code": code, **(result or {})})
+
+
+# --- asked for by somebody ---------------------------------------------------------------------------
+
+# Translators: 这个任务正在运行，请等它结束
+ALREADY_RUNNING = declare("job_running", 409, _("This is running already. Watch its progress and wait for its end."))
+# A job without a sign of life for so long is dead, and keeps nobody from asking again.
+STILL = timedelta(minutes=15)
+Begin = Callable[[dict[str, Any], Actor], None]
+_BEGINNINGS: dict[str, Begin] = {}
+
+
+def startable(kind: str) -> Callable[[Begin], Begin]:
+    """Register how work of this kind is handed to a worker; only for work that is safe to hand over twice."""
+
+    def register(function: Begin) -> Begin:
+        _BEGINNINGS[kind] = function
+        return function
+
+    return register
+
+
+@transaction.atomic
+def ask(kind: str, *, params: dict[str, Any], subject: str, actor: Actor, at: datetime) -> None:
+    """Hand work to a worker, which opens its own job. Refuses: job_running."""
+    if Job.objects.running().filter(kind=kind, heartbeat_at__gt=at - STILL).exists():
+        raise ALREADY_RUNNING()
+    events.record("job.asked", subject, actor, at, {"kind": kind, **params})
+    transaction.on_commit(lambda: _BEGINNINGS[kind](params, actor))
 
 
 # --- running again -----------------------------------------------------------------------------------

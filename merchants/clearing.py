@@ -23,6 +23,8 @@ from points import accounts, clearing, promises, refunds
 from points.models import Account, Payout, Standing
 from points.refusals import CLEARING_AMOUNT_INVALID
 
+# The job that clears; `merchants.tasks` does it.
+JOB = "merchants.clear"
 NOT_PAUSED = declare(
     "leaving_not_paused", 409, _("A merchant that leaves sells no longer. Pause it first, then let it leave.")
 )

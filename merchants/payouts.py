@@ -8,6 +8,7 @@ file     what can be paid today goes into the bank's file; what cannot is stoppe
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,7 @@ from alliance import approvals, events, flows
 from alliance.actors import Actor
 from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
-from alliance.models import Approval, Unit, User
+from alliance.models import Approval, Event, Unit, User
 from alliance.refusals import declare
 from merchants import payaccounts
 from merchants.banks import adapter
@@ -34,11 +35,14 @@ from points.models import Payout
 
 NOTHING_TO_PAY = declare("payout_nothing", 409, _("No payout is waiting. They come with the next clearing."))
 RUN_CHANGED = declare("payout_run_changed", 409, _("Somebody stopped one of these payouts just now. Try once more."))
+HANDED_ALREADY = declare("payout_run_handed", 409, _("This file was handed to the bank already."))
+NO_FILE = declare("payout_run_no_file", 409, _("This run has no file yet. Write it first."))
 LIFE = flows.Flow(
     "payout_run",
     {("proposed", "approve"): "approved", ("proposed", "refuse"): "refused", ("approved", "file"): "filed"},
 )
 TRIES = 3
+HANDED = "payout_run.handed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,24 @@ def content_of(run: PayoutRun, filed_on: Any = None, lines: list[PayoutLine] | N
     header = Header(run.pk, filed_on or run.filed_on, settings.BANK_NAME, settings.BANK_ACCOUNT)
     content: bytes = adapter(run.bank_format or settings.BANK_FORMAT).write(header, payments)
     return content
+
+
+@transaction.atomic
+def hand_over(*, run: PayoutRun, actor: Actor, at: datetime) -> None:
+    """Keep that somebody gave the file to the bank, and who. Refuses: payout_run_no_file, payout_run_handed."""
+    run = PayoutRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
+    if run.state != PayoutRun.State.FILED:
+        raise NO_FILE()
+    if handed_over([run.pk]):
+        raise HANDED_ALREADY()
+    events.record(HANDED, run, actor, at, {"digest": run.digest})
+
+
+def handed_over(run_ids: Sequence[int]) -> dict[int, Event]:
+    """Return when these runs' files were given to the bank, and by whom, as the diary has it."""
+    subjects = [f"merchants.payoutrun:{number}" for number in run_ids]
+    found = Event.objects.filter(subject__in=subjects, verb=HANDED)
+    return {int(event.subject.rpartition(":")[2]): event for event in found}
 
 
 @transaction.atomic

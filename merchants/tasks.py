@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 from celery import shared_task
 from django.conf import settings
@@ -17,7 +18,7 @@ from merchants import clearing, tills
 from points.clearing import Run
 from points.models import Clearing
 
-CLEAR = "merchants.clear"
+CLEAR = clearing.JOB
 
 
 @shared_task
@@ -27,25 +28,28 @@ def forget_tokens() -> int:
 
 
 @shared_task
-def clear(on: str | None = None) -> int:
-    """Clear the newest day that is due (CLEARING_DAYS after its trade), once; return the number of statements."""
+def clear(on: str | None = None, by: str | None = None) -> int:
+    """Clear the newest day that is due (CLEARING_DAYS after its trade), once; return the number of statements.
+
+    by: who asked for it, if it was not the clock.
+    """
     day = date.fromisoformat(on) if on else shanghai_day(timezone.now()) - timedelta(days=settings.CLEARING_DAYS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(7261, 21)")
         if not cursor.fetchone()[0]:
             return 0
         try:
-            return _clear(day)
+            return _clear(day, Actor.parse(by or "system:clearing"))
         finally:
             cursor.execute("SELECT pg_advisory_unlock(7261, 21)")
 
 
-def _clear(on: date) -> int:
+def _clear(on: date, actor: Actor) -> int:
     if Clearing.objects.filter(cleared_on__gte=on, finished_at__isnull=False).exists():
         return 0
     for dead in Job.objects.running().filter(kind=CLEAR):
         jobs.fail(dead, at=timezone.now(), code="job_stopped")
-    actor, at = Actor.system("clearing"), timezone.now()
+    at = timezone.now()
     job = jobs.start(CLEAR, params={"on": on.isoformat()}, actor=actor, at=at)
     state = Run(on, 0)
     try:
@@ -66,3 +70,8 @@ def _clear(on: date) -> int:
 @jobs.restartable(CLEAR)
 def _clear_again(job: Job) -> None:
     clear.delay(job.params["on"])
+
+
+@jobs.startable(CLEAR)
+def _clear_asked(params: dict[str, Any], actor: Actor) -> None:
+    clear.delay(params["on"], str(actor))

@@ -9,7 +9,9 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-# (title, icon, model label); a list is shown to whoever may look at it.
+from alliance.admin import pages
+
+# (title, icon, model label, or "page:" and a page's name); each is shown to whoever may look at it.
 _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
     (
         # Translators: 待办
@@ -38,6 +40,40 @@ _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Merchants’ staff"), "badge", "merchants.staff"),
             # Translators: 接口密钥
             (_("API keys"), "key", "merchants.apikey"),
+        ],
+    ),
+    (
+        # Translators: 资金
+        _("Money"),
+        [
+            # Translators: 财务工作台
+            (_("Finance desk"), "payments", "page:finance_desk"),
+            # Translators: 风险总览
+            (_("Risk view"), "monitoring", "page:risk_view"),
+            # Translators: 积分流向
+            (_("Who gave, who took"), "grid_on", "page:points_matrix"),
+            # Translators: 清分
+            (_("Clearings"), "event_repeat", "points.clearing"),
+            # Translators: 对账单
+            (_("Statements"), "description", "points.statement"),
+            # Translators: 付款
+            (_("Payouts"), "outbound", "points.payout"),
+            # Translators: 付款批次
+            (_("Payout runs"), "drive_file_move", "merchants.payoutrun"),
+            # Translators: 收款账户
+            (_("Payout accounts"), "credit_card", "merchants.payoutaccount"),
+            # Translators: 争议
+            (_("Disputes"), "balance", "merchants.dispute"),
+            # Translators: 银行对账文件
+            (_("Bank statements"), "request_quote", "points.bankstatement"),
+            # Translators: 赊账额度
+            (_("Credit lines"), "credit_score", "points.creditline"),
+            # Translators: 商户账单
+            (_("Bills"), "receipt", "points.merchantbill"),
+            # Translators: 应退款
+            (_("Amounts due"), "pending_actions", "points.due"),
+            # Translators: 应收欠款
+            (_("Claims"), "assignment_return", "points.claim"),
         ],
     ),
     (
@@ -125,6 +161,11 @@ def of(request: HttpRequest) -> list[dict[str, Any]]:
     for title, entries in _GROUPS:
         items = []
         for name, icon, label in entries:
+            if label.startswith("page:"):
+                page = pages.registered().get(label.removeprefix("page:"))
+                if page is not None and page.is_open_to(request):
+                    items.append({"title": name, "icon": icon, "link": page.url})
+                continue
             entry = registry.get(label)
             if entry is None or not entry.has_module_permission(request):
                 continue

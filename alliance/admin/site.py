@@ -24,7 +24,7 @@ from unfold.sites import UnfoldAdminSite
 from alliance import events, sessions
 from alliance.access import public
 from alliance.actors import Actor
-from alliance.admin import door, search
+from alliance.admin import door, pages, search
 from alliance.models import User
 
 # Unfold's Alpine evaluates expressions and sets styles; nowhere but in the console.
@@ -59,6 +59,7 @@ class Console(UnfoldAdminSite):
         return [
             *(path(route, self._before_the_door(view), name=name) for route, name, view in steps),
             path("recovery-codes/", self.admin_view(partial(door.recovery_codes, self)), name="recovery_codes"),
+            *(path(page.route, self.admin_view(page.view), name=name) for name, page in pages.registered().items()),
             *super().get_urls(),
         ]
 

@@ -1,6 +1,21 @@
-"""Merchants in the console; and what of the book needs a shop's name: sales and bank lines."""
+"""Merchants in the console; and what of the book needs a shop's name: sales, bank lines, the money of finance."""
 
 from merchants import figures
-from merchants.admin import bank, holds, merchants, parts, refunds, sales
+from merchants.admin import (
+    bank,
+    clearings,
+    credit,
+    finance,
+    finance_forms,
+    holds,
+    merchants,
+    parts,
+    paying,
+    refunds,
+    sales,
+)
 
-__all__ = ["bank", "figures", "holds", "merchants", "parts", "refunds", "sales"]
+__all__ = [
+    "bank", "clearings", "credit", "figures", "finance", "finance_forms", "holds", "merchants", "parts", "paying",
+    "refunds", "sales",
+]  # fmt: skip

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.core.cache import cache
@@ -9,12 +9,13 @@ from django.utils import timezone
 
 from alliance import calendar, events, jobs
 from alliance.actors import Actor
-from alliance.models import City, Trade
+from alliance.calc.worktime import shanghai_day
+from alliance.models import City, Trade, User
 from members.models import Member
-from merchants import agreements, keys, onboarding, topups
-from merchants.models import Merchant, Outlet, Staff
-from points import accounts, funding, partitions, proving, rules
-from points.models import Account
+from merchants import agreements, keys, onboarding, payaccounts, topups
+from merchants.models import Dispute, Merchant, Outlet, PayoutRun, Staff
+from points import accounts, funding, partitions, promises, proving, rules
+from points.models import Account, BankStatement, Clearing, MerchantBill, Payout, Retention, Statement
 from stores.models import Feed, FeedRefusal, FeedRun, Product, Store
 from tests.factories import members, merchants, shops, staff
 from tests.factories.shops import Shop
@@ -43,6 +44,7 @@ class Region:
         line = receive(f"{name}-1", self.shop.merchant.payment_reference)
         finance = staff.colleague("finance", name=f"{name}会计")
         self.approval = topups.match(line=line, merchant=self.shop.merchant, user=finance, at=at)
+        self._money(at, finance)
         self.store = Store.objects.create(
             code=f"S-{self.unit.pk}",
             kind="partner",
@@ -51,6 +53,43 @@ class Region:
             area_sqm=300,
             opened_on=date(2026, 1, 1),
         )
+
+    def _money(self, at: datetime, finance: User) -> None:
+        """A statement with its payout, a dispute about it, an account to be paid to, a credit line with a bill."""
+        book = self.shop.merchant.book
+        on = shanghai_day(at) - timedelta(days=1)
+        run, _new = Clearing.objects.get_or_create(
+            cleared_on=on, defaults={"started_at": at, "minimum_fen": 0, "actor": str(SYSTEM)}
+        )
+        self.statement = Statement.objects.create(
+            clearing=run, account_id=book.proceeds_id, opening_fen=0, proceeds_fen=900, returned_fen=0, retained_fen=0,
+            paid_fen=900, closing_fen=0, free_fen=900, journal_id=0, mark=1, xid=1, booked_at=at,
+        )  # fmt: skip
+        apart = Account.objects.filter(kind=Account.Kind.IN_PAYOUT).first() or Account.objects.create(
+            kind=Account.Kind.IN_PAYOUT, title="out", opened_at=at
+        )
+        self.payout = Payout.objects.create(
+            account=apart,
+            source_id=book.proceeds_id,
+            statement=self.statement,
+            amount_fen=900,
+            opened_at=at,
+            journal_id=0,
+        )
+        retention = Retention.objects.create(source_id=book.proceeds_id, wanted_fen=100, held_fen=0, opened_at=at)
+        self.dispute = Dispute.objects.create(
+            merchant=self.shop.merchant, statement=self.statement, retention=retention, amount_fen=100,
+            reason="重复扣款", state_since=at, opened_at=at, opened_by=str(SYSTEM),
+        )  # fmt: skip
+        self.payout_account = payaccounts.ask(
+            merchant=self.shop.merchant, bank_name="工商银行", holder="和安商行", number=f"62220202{book.float_id:011}",
+            user=finance, at=at,
+        )  # fmt: skip
+        self.line = promises.set_line(float_id=book.float_id, limit_fen=10_000, actor=SYSTEM, at=at)
+        self.bill = MerchantBill.objects.create(
+            float=self.line, from_on=on - timedelta(days=6), until_on=on, due_on=on + timedelta(days=1), drop_on=on + timedelta(days=30), drawn_at=at, sales=1,
+            amount_fen=500, open_fen=500,
+        )  # fmt: skip
 
     def _shop(self, name: str) -> Shop:
         at = shops.OPENED
@@ -127,6 +166,11 @@ class World:
             at=at,
         )
         proving.prove(at=at - timedelta(days=10))
+        self.run = PayoutRun.objects.create(state_since=at, through=0, payouts=2, amount_fen=1_800)
+        BankStatement.objects.create(
+            bank="工商银行", account="6222", from_on=shanghai_day(at), to_on=shanghai_day(at), opening_fen=0, closing_fen=0,
+            lines=1, digest=b"x" * 32, booked_at=at, actor=str(SYSTEM),
+        )  # fmt: skip
         Product.objects.create(catalogue="cj", code="1", name="洗洁精", department="日化")
 
     def outlets(self) -> list[Outlet]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -21,6 +21,13 @@ from tests.factories import staff
 CLASSES = sorted(admin.site._registry.values(), key=lambda entry: entry.opts.label_lower)
 # Scoped by outlet in its own queryset: the book knows no units.
 BY_OUTLET = {"points.sale"}
+# By merchant, likewise: whose account it is.
+BY_MERCHANT = {
+    "points.statement": "account_id",
+    "points.payout": "source_id",
+    "points.creditline": "pk",
+    "points.merchantbill": "float_id",
+}
 
 
 def name_of(entry: Any) -> str:
@@ -48,6 +55,11 @@ def unit_path(entry: Any, row: Model) -> str | None:
             from merchants.models import Outlet
 
             return Outlet.objects.get(pk=row.outlet_id).centre.path
+        case label if label in BY_MERCHANT:
+            from merchants.models import Merchant
+
+            account = getattr(row, BY_MERCHANT[label])
+            return Merchant.objects.get(Q(proceeds_id=account) | Q(float_id=account)).centre.path
         case label if label.startswith("merchants."):
             return row.merchant.centre.path
     raise AssertionError(f"tell {row._meta.label_lower}'s unit here")
@@ -65,7 +77,9 @@ def roles(world: World) -> list[Any]:
     return [world.a.manager, world.a.helper]
 
 
-SCOPED = [entry for entry in CLASSES if entry.scope == "units" or entry.opts.label_lower in BY_OUTLET]
+SCOPED = [
+    entry for entry in CLASSES if entry.scope == "units" or entry.opts.label_lower in BY_OUTLET | BY_MERCHANT.keys()
+]
 
 
 def test_a_region_sees_its_own_rows_only(world: World) -> None:
