@@ -15,11 +15,12 @@ from django.db import connection
 from alliance.calc.worktime import day_start
 
 # booked_on is never after the day of booked_at: what was booked before the period began cannot belong to it.
-_MATRIX = """
-SELECT u.funder_id, coalesce(p.float_id, t.credit_id) AS redeemer, sum(u.points)::bigint, count(*) FROM points_lot_use u
+FLOWS = """
+SELECT u.funder_id, coalesce(p.float_id, t.credit_id) AS redeemer_id, sum(u.points)::bigint AS points, count(*) AS uses FROM points_lot_use u
 JOIN points_transfer t ON t.bucket = u.bucket AND t.wallet_id = u.wallet_id AND t.booked_at = u.booked_at AND t.id = u.transfer_id
 JOIN points_account p ON p.id = t.credit_id
-WHERE t.kind = 2 AND u.booked_at >= %(lower)s AND t.booked_on BETWEEN %(from_on)s AND %(to_on)s GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"""
+WHERE t.kind = 2 AND u.booked_at >= %(lower)s AND t.booked_on BETWEEN %(from_on)s AND %(to_on)s GROUP BY 1, 2"""
+_MATRIX = f"{FLOWS} ORDER BY 3 DESC, 1, 2"
 _CHANGES = """
 SELECT coalesce(a.kind, 0) AS kind, sum(v.amount)::bigint FROM points_transfer t
 CROSS JOIN LATERAL (VALUES (t.debit_id, -(t.points + t.rest)), (t.credit_id, t.points), (t.rest_id, t.rest)) v(id, amount)
@@ -63,15 +64,23 @@ def matrix(from_on: date, to_on: date) -> list[Flow]:
     return [Flow(*row) for row in _rows(_MATRIX, from_on, to_on)]
 
 
-def sums(from_on: date, to_on: date) -> PeriodSums:
-    """Return the sums of a period: all changes come to zero, and the matrix is proceeds plus spending fees."""
+def sums(from_on: date, to_on: date, spent: int | None = None) -> PeriodSums:
+    """Return the sums of a period: all changes come to zero, and the matrix is proceeds plus spending fees.
+
+    spent: the sum of the matrix, if it is known already.
+    """
     ((proceeds, fees),) = _rows(_SPENDS, from_on, to_on)
-    spent = sum(flow.points for flow in matrix(from_on, to_on))
+    if spent is None:
+        spent = sum(flow.points for flow in matrix(from_on, to_on))
     return PeriodSums(dict(_rows(_CHANGES, from_on, to_on)), spent, proceeds, fees)
 
 
+def period(from_on: date, to_on: date) -> dict[str, Any]:
+    """Return what FLOWS is asked with."""
+    return {"from_on": from_on, "to_on": to_on, "lower": day_start(from_on) - timedelta(days=1)}
+
+
 def _rows(statement: str, from_on: date, to_on: date) -> list[Any]:
-    lower = day_start(from_on) - timedelta(days=1)
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"from_on": from_on, "to_on": to_on, "lower": lower})
+        cursor.execute(statement, period(from_on, to_on))
         return cursor.fetchall()
