@@ -12,20 +12,12 @@ from merchants.admin import (
     merchants,
     parts,
     paying,
-<<<<<<< HEAD
     refunds,
-=======
     risk,
->>>>>>> e39260a (Show finance what is at risk, and who gave and who took)
     sales,
 )
 
 __all__ = [
-<<<<<<< HEAD
-    "bank", "clearings", "credit", "figures", "finance", "finance_forms", "holds", "merchants", "parts", "paying",
-    "refunds", "sales",
-=======
     "bank", "clearings", "credit", "figures", "finance", "finance_forms", "holds", "matrix", "merchants", "parts",
-    "paying", "risk", "sales",
->>>>>>> e39260a (Show finance what is at risk, and who gave and who took)
+    "paying", "refunds", "risk", "sales",
 ]  # fmt: skip
