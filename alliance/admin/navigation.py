@@ -70,10 +70,6 @@ _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Credit lines"), "credit_score", "points.creditline"),
             # Translators: 商户账单
             (_("Bills"), "receipt", "points.merchantbill"),
-            # Translators: 应退款
-            (_("Amounts due"), "pending_actions", "points.due"),
-            # Translators: 应收欠款
-            (_("Claims"), "assignment_return", "points.claim"),
         ],
     ),
     (

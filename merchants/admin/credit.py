@@ -1,4 +1,4 @@
-"""Postpaid merchants and their bills; what is still due or owed because of refunds. No money moves here."""
+"""Postpaid merchants: how much they may owe, how much they do, which bills are late. No money moves here."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from alliance import access
 from alliance.admin.acts import Act
 from alliance.admin.drawing import label, labelled
 from alliance.admin.scoped import actor_of, now, once
 from alliance.calc.worktime import shanghai_day
-from alliance.models import User
 from alliance.templatetags.lianhui import local_time
 from merchants import reminding
 from merchants.admin.owners import OwnedAdmin
 from points.admin import links
-from points.models import Claim, CreditLine, Due, MerchantBill
+from points.models import CreditLine, MerchantBill
 
 # A line that is used beyond this share of its limit is looked at.
 NEARLY_FULL = 80
@@ -190,114 +188,3 @@ class MerchantBillAdmin(OwnedAdmin):
     @display(description=_("reminded"))
     def shown_reminded(self, row: MerchantBill) -> str:
         return local_time(once(row, "reminded", lambda: reminding.reminded_at(row)))
-
-
-class Open(admin.SimpleListFilter):
-    # Translators: 状态
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        # Translators: 未结清
-        return [("open", _("still open"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.open() if self.value() == "open" else queryset
-
-
-@admin.register(Due)
-class DueAdmin(OwnedAdmin):
-    """What parties of a late refund still give back; by the float of the rest account that it belongs to."""
-
-    account = "rest_float"
-    held_by = "float_id"
-    icon = "pending_actions"
-    list_display = ("shown_number", "shown_owner", "shown_amount", "shown_paid", "shown_to", "made_at", "taken_on")
-    list_filter = (Open,)
-    search_help_text = _("A merchant's name")
-    ordering = ("-id",)
-    fields = (("shown_number", "shown_owner"), ("shown_amount", "shown_paid", "shown_to"), ("made_at", "taken_on"))
-    readonly_fields = ("shown_number", "shown_owner", "shown_amount", "shown_paid", "shown_to")
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(rest_float=F("account__float_id")).select_related("to")
-
-    @display(description=_("amount due"), ordering="id")
-    def shown_number(self, row: Due) -> str:
-        return f"AD{row.pk}"
-
-    @display(description=_("amount"), ordering="amount")
-    def shown_amount(self, row: Due) -> str:
-        return links.money(row.amount)
-
-    @display(description=_("paid"))
-    def shown_paid(self, row: Due) -> str:
-        return links.money(row.paid)
-
-    @display(description=_("to"))
-    def shown_to(self, row: Due) -> str:
-        return links.link("points_account", row.to_id, str(row.to))
-
-
-@admin.register(Claim)
-class ClaimAdmin(OwnedAdmin):
-    """Who should still pay back. A debtor is a wallet, a merchant's float or the operator's fee."""
-
-    account = "debtor_id"
-    held_by = "float_id"
-    letter = "CL"
-    icon = "assignment_return"
-    list_display = (
-        "shown_number",
-        "shown_why",
-        "shown_owner",
-        "shown_open",
-        "shown_amount",
-        "shown_creditor",
-        "made_at",
-    )
-    list_select_related = ("creditor",)
-    list_filter = (Open, "why")
-    # Translators: 欠款 CL12 或商户名称
-    search_help_text = _("A claim (CL12) or a merchant's name")
-    ordering = ("-id",)
-    fields = (
-        ("shown_number", "shown_why", "shown_owner"),
-        ("shown_amount", "shown_open", "shown_creditor"),
-        "made_at",
-    )
-    readonly_fields = ("shown_number", "shown_why", "shown_owner", "shown_open", "shown_amount", "shown_creditor")
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """Members' claims are headquarters' alone: a region's merchants owe under their float."""
-        rows = super().get_queryset(request)
-        user = request.user
-        assert isinstance(user, User)
-        is_top = access.is_alliance_wide(user, self.view_permission)
-        return rows if is_top else rows.exclude(why=Claim.Why.POINTS_GONE)
-
-    @display(description=_("claim"), ordering="id")
-    def shown_number(self, row: Claim) -> str:
-        return f"CL{row.pk}"
-
-    @labelled(description=_("why"), ordering="why")
-    def shown_why(self, row: Claim) -> str:
-        return row.get_why_display()
-
-    @display(description=_("debtor"))
-    def shown_owner(self, row: Claim) -> str:
-        if row.why == Claim.Why.POINTS_GONE:
-            return links.wallet(row.debtor_id)
-        return super().shown_owner(row)
-
-    @display(description=_("open"))
-    def shown_open(self, row: Claim) -> str:
-        return links.money(row.points - row.repaid)
-
-    @display(description=_("amount"), ordering="points")
-    def shown_amount(self, row: Claim) -> str:
-        return links.money(row.points)
-
-    @display(description=_("creditor"))
-    def shown_creditor(self, row: Claim) -> str:
-        return links.link("points_account", row.creditor_id, str(row.creditor))

@@ -136,13 +136,13 @@ def _advances(aged: dict[int, risks.Aged]) -> Figure:
         yuan(found.fen if found else 0),
         # Translators: %(n)s 笔未还
         ngettext("%(n)s still open", "%(n)s still open", n) % {"n": thousands(n)},
-        _list("points_claim", f"state=open&why__exact={int(Claim.Why.ADVANCE)}"),
+        _list("points_claim", f"open=yes&why__exact={int(Claim.Why.ADVANCE)}"),
     )
 
 
 def _ages(aged: dict[int, risks.Aged]) -> list[Ages]:
-    lines = [(risks.DUES, _("Due after late refunds"), _list("points_due", "state=open"))]
-    lines += [(int(why), why.label, _list("points_claim", f"state=open&why__exact={int(why)}")) for why in Claim.Why]
+    lines = [(risks.DUES, _("Due after late refunds"), _list("points_due", "open=yes"))]
+    lines += [(int(why), why.label, _list("points_claim", f"open=yes&why__exact={int(why)}")) for why in Claim.Why]
     # Translators: 待商户有款后退还会员的积分
     lines.append((risks.RETURNS, _("Points that come back when the merchant has money"), ""))
     drawn = []
@@ -208,7 +208,7 @@ def _shortfalls(at: datetime) -> Group:
         _("Refunds whose points were gone, above 1% of sales"),
         # Translators: 近 30 天退货中已被用掉的积分，占本店同期销售额的比例
         _("Points of returned purchases that were spent already, by sales of 30 days: a way to sell points."),
-        rows, _list("points_claim", f"why__exact={int(Claim.Why.POINTS_GONE)}"), found[0].n if found else 0,
+        rows, _list("points_claim", fX), found[0].n if found else 0,
     )  # fmt: skip
 
 
