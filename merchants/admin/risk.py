@@ -208,7 +208,7 @@ def _shortfalls(at: datetime) -> Group:
         _("Refunds whose points were gone, above 1% of sales"),
         # Translators: 近 30 天退货中已被用掉的积分，占本店同期销售额的比例
         _("Points of returned purchases that were spent already, by sales of 30 days: a way to sell points."),
-        rows, _list("points_claim", fX), found[0].n if found else 0,
+        rows, _list("points_claim", f"open=yes&why__exact={int(Claim.Why.POINTS_GONE)}"), found[0].n if found else 0,
     )  # fmt: skip
 
 
