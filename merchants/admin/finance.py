@@ -28,7 +28,7 @@ from merchants import banking, desk, payouts
 from merchants.clearing import JOB
 from merchants.models import Dispute, PayoutAccount, PayoutRun
 from points import accounts
-from points.models import BankLine, BankStatement, MerchantBill
+from points.models import BankLine, BankStatement, MerchantBill, Payout
 
 SHOWN = desk.SHOWN
 REFRESH_SECONDS = 3
@@ -166,10 +166,14 @@ def _clearing(request: HttpRequest, at: datetime) -> Card:
 def _payouts(request: HttpRequest, at: datetime) -> Card:
     waiting = desk.payouts_waiting()
     runs = list(PayoutRun.objects.exclude(state="refused").defer("content").order_by("-pk")[:5])
-    handed = payouts.handed_over([run.pk for run in runs])
+    numbers = [run.pk for run in runs]
+    handed = payouts.handed_over(numbers)
+    # The bank has answered for the others: nobody needs to say that they were handed over.
+    sent = Payout.objects.filter(run_no__in=numbers, state=Payout.State.SENT)
+    unanswered = set(sent.values_list("run_no", flat=True).distinct())
     rows = []
     for run in runs:
-        is_open = run.pk not in handed
+        is_open = run.pk not in handed and (run.state != "filed" or run.pk in unanswered)
         right = {
             "proposed": _("waits for the second person"),
             # Translators: 待生成文件
