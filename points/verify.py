@@ -309,7 +309,7 @@ _LAWS: dict[str, str] = {
                 AND u.expires_on = p.expires_on AND u.points >= p.points) OR p.made_at > s.booked_at OR p.made_at < s.booked_at - interval '1 hour')
             FROM points_return_due p JOIN points_refund r USING (refund_id) LEFT JOIN points_transfer x ON x.id = p.transfer_id AND x.journal_id = r.sale_id
             LEFT JOIN points_sale s ON s.id = p.refund_id
-          UNION ALL SELECT count(*), count(*) FILTER (WHERE x.kind IS DISTINCT FROM 8 OR x.debit_id <> a.payer_id OR a.is_reward = (x.journal_id = r.sale_id)
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE x.kind IS DISTINCT FROM 8 AND NOT (x.kind IS NOT DISTINCT FROM 14 AND a.is_reward) OR x.debit_id <> a.payer_id OR a.is_reward = (x.journal_id = r.sale_id)
               OR a.is_outside = (a.payer_id IN (t.float_id, t.promo_id)) OR a.undone > x.points)
             FROM (SELECT *, sum(points) OVER (PARTITION BY transfer_id) AS undone FROM points_refund_award) a JOIN points_refund r USING (refund_id)
             LEFT JOIN points_transfer x ON x.id = a.transfer_id LEFT JOIN points_sale s ON s.id = r.sale_id LEFT JOIN points_terms t ON t.id = s.terms_id) z""",
@@ -511,9 +511,11 @@ _LAWS: dict[str, str] = {
           CROSS JOIN LATERAL (VALUES (0::bigint, '2000-01-01'::date), (0, a.on_day), (a.wallet_id, '2000-01-01'), (a.wallet_id, a.on_day)) v(wallet_id, on_day)
           GROUP BY 1, 2, 3) g ON g.rule_id = u.rule_id AND g.wallet_id = u.wallet_id AND g.on_day = u.on_day""",
     "what a wallet was given by others is the sum of their bonuses and its shares of the surplus": """
-        SELECT count(*), count(*) FILTER (WHERE w.rewarded <> coalesce(g.points, 0) + coalesce(s.points, 0)) FROM points_wallet w
+        SELECT count(*), count(*) FILTER (WHERE w.rewarded <> coalesce(g.points, 0) + coalesce(s.points, 0) - coalesce(c.points, 0)) FROM points_wallet w
         LEFT JOIN (SELECT wallet_id, sum(points) AS points FROM points_award WHERE is_outside AND NOT is_loss GROUP BY 1) g ON g.wallet_id = w.id
-        LEFT JOIN (SELECT wallet_id, sum(paid) AS points FROM points_surplus_share GROUP BY 1) s ON s.wallet_id = w.id""",
+        LEFT JOIN (SELECT wallet_id, sum(paid) AS points FROM points_surplus_share GROUP BY 1) s ON s.wallet_id = w.id
+        LEFT JOIN (SELECT t.wallet_id, sum(a.points) AS points FROM points_refund_award a JOIN points_transfer t ON t.id = a.transfer_id AND t.kind = 14
+          GROUP BY 1) c ON c.wallet_id = w.id""",
     "others give on a sale no more than it brings the alliance": """
         SELECT count(*), count(*) FILTER (WHERE a.points > points_credit_of(s.rebate_fen, 10000 - t.member_bps - t.centre_bps - t.promo_bps))
         FROM (SELECT sale_id, sum(points) AS points FROM points_award WHERE is_outside AND NOT is_loss AND NOT is_saved GROUP BY 1) a

@@ -56,7 +56,7 @@ BEGIN
   IF todo IS NULL THEN RETURN 0; END IF;
   UPDATE points_account SET closed_on = p_on WHERE id = ANY (todo);
   owed_to := owed_to || ARRAY(SELECT t.promo_id FROM points_terms t WHERE t.float_id = ANY (todo) AND t.promo_bps > 0);
-  PERFORM 1 FROM points_account WHERE id = ANY (owed_to) AND kind IN (11, 12) ORDER BY id FOR NO KEY UPDATE;
+  PERFORM 1 FROM points_account WHERE id = ANY (owed_to) AND kind IN (11, 12, 15) ORDER BY kind, id FOR NO KEY UPDATE;
 
   -- First those where somebody has to give back.
   FOR r IN SELECT * FROM points_close_targets(todo, p_on) z WHERE z.is_slow ORDER BY z.id LOOP

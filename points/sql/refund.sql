@@ -313,9 +313,10 @@ BEGIN
     FROM points_bonuses(wallet, p_sale, s.booked_at, s.eligible_fen, p_kept_eligible, p_bonus_ids, p_bonus_kept) z WHERE z.points > 0;
   lacking := least((w.rewarded - undone_outside) - (w.credit - credit_down), d_rest);
   IF lacking > 0 THEN
-    FOR r IN SELECT z.id, z.debit_id, z.points - u.undone AS points FROM points_transfer z JOIN points_award y ON y.transfer_id = z.id AND y.is_outside AND NOT y.is_loss
+    -- Bonuses of rules and shares of the surplus alike, the newest first.
+    FOR r IN SELECT z.id, z.debit_id, z.points - u.undone AS points FROM points_transfer z LEFT JOIN points_award y ON y.transfer_id = z.id AND y.is_outside AND NOT y.is_loss
         CROSS JOIN LATERAL (SELECT coalesce(sum(q.points), 0)::bigint AS undone FROM points_refund_award q WHERE q.transfer_id = z.id) u
-        WHERE z.bucket = b64 AND z.wallet_id = wallet AND z.kind = 8 AND z.reverses_id IS NULL AND z.journal_id <> p_sale AND z.points > u.undone
+        WHERE z.bucket = b64 AND z.wallet_id = wallet AND (z.kind = 8 AND y.sale_id IS NOT NULL OR z.kind = 14) AND z.reverses_id IS NULL AND z.journal_id <> p_sale AND z.points > u.undone
           AND NOT EXISTS (SELECT FROM points_transfer q WHERE q.bucket = b64 AND q.wallet_id = wallet AND q.reverses_id = z.id AND q.kind = 8
             AND NOT EXISTS (SELECT FROM points_refund_award c WHERE c.transfer_id = z.id))
         ORDER BY z.booked_at DESC, z.seq DESC LOOP
@@ -332,7 +333,7 @@ BEGIN
     payers := payers || coalesce((SELECT array_agg(z.funder_id) FROM points_lot z WHERE z.bucket = b64 AND z.wallet_id = wallet), '{}')
       || coalesce((SELECT array_agg(z.funder_id) FROM points_back_lots(wallet, spend.id, spend.booked_at, s.spent_points - was_spent, d_spent) z), '{}');
   END IF;
-  PERFORM 1 FROM points_account z WHERE z.kind IN (11, 12) AND z.id = ANY (payers) ORDER BY z.id FOR NO KEY UPDATE;
+  PERFORM 1 FROM points_account z WHERE z.kind IN (11, 12, 15) AND z.id = ANY (payers) ORDER BY z.kind, z.id FOR NO KEY UPDATE;
   day := greatest(least((p_event AT TIME ZONE 'Asia/Shanghai')::date, today), f.closed_on + 1);
   is_late := coalesce(coalesce(earn.due_on, spend.due_on) <= f.closed_on, false);
   f_bal := f.balance;
@@ -414,7 +415,7 @@ BEGIN
   FOR i IN 1 .. cardinality(awards) LOOP
     one := awards[i];
     one.refund_id := jid;
-    IF one.is_reward THEN less := less + points_award_undone(one.transfer_id, jid, NULL, one.points, false); END IF;
+    IF one.is_reward THEN less := less + CASE one.payer_id WHEN 6 THEN one.points ELSE points_award_undone(one.transfer_id, jid, NULL, one.points, false) END; END IF;
     IF one.is_outside THEN
       x := one.points - one.taken;
       one.charged := least(x, f_bal); f_bal := f_bal - one.charged; x := x - one.charged;

@@ -9,7 +9,9 @@ $$;
 -- The whole sale undone, at the same outlet, within ten minutes: red-letter rows with the same accounts. Points that were
 -- spent come back first, to their lots (row 25: into an expired lot until 30 days after its expiry); then what was earned
 -- is taken from the sale's own lot. Nothing is undone when those points are gone.
--- Status: 0 booked, 5 key reused, 6 sale unknown, 7 void already, 8 too late, 9 points gone, 31 refunded in part, 32 the proceeds were cleared.
+-- Nor when others have given on the strength of it: only a refund can charge that to the shop (row 21).
+-- Status: 0 booked, 5 key reused, 6 sale unknown, 7 void already, 8 too late, 9 points gone, 31 refunded in part, 32 the proceeds were
+-- cleared, 33 rewards rest on it.
 CREATE OR REPLACE FUNCTION points_void(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_outlet bigint, p_sale bigint,
   p_event timestamptz, p_now timestamptz DEFAULT NULL
@@ -35,7 +37,7 @@ BEGIN
     SELECT * INTO s FROM points_sale z WHERE z.outlet_id = p_outlet AND z.id = p_sale AND z.kind = 1 LIMIT 1;
   END IF;
   wallet := coalesce(s.wallet_id, 0);
-  SELECT z.balance, z.pending, z.held, z.seq, z.last_at INTO w FROM points_wallet z WHERE z.id = wallet FOR NO KEY UPDATE;
+  SELECT z.balance, z.pending, z.held, z.seq, z.last_at, z.credit, z.rewarded INTO w FROM points_wallet z WHERE z.id = wallet FOR NO KEY UPDATE;
   ts := points_clock(p_now);
   SELECT * INTO k FROM points_key z WHERE z.caller_kind = p_caller_kind AND z.caller_id = p_caller_id AND z.key = p_key;
   IF k.key IS NOT NULL THEN
@@ -72,6 +74,10 @@ BEGIN
       IF total < g.points THEN st := 9; fig := coalesce(fig, 0) + g.points - total; END IF;
       payers := payers || g.debit_id;
     END LOOP;
+    IF st = 0 AND EXISTS (SELECT FROM points_award z JOIN points_refund_award c ON c.transfer_id = z.transfer_id WHERE z.sale_id = p_sale) THEN st := 33; END IF;
+    SELECT coalesce(sum(z.points) FILTER (WHERE z.is_outside AND NOT z.is_loss), 0) INTO total FROM points_award z WHERE z.sale_id = p_sale;
+    IF st = 0 AND (s.reason = 0 OR issue IS NOT NULL) AND w.rewarded - total > greatest(w.credit, w.rewarded)
+        - (SELECT points_credit_of(s.rebate_fen, 10000 - z.member_bps - z.centre_bps - z.promo_bps) FROM points_terms z WHERE z.id = s.terms_id) THEN st := 33; END IF;
   END IF;
   IF st = 0 THEN
     PERFORM 1 FROM points_account z WHERE z.kind = 3 AND (z.id = s.float_id OR z.id = ANY (payers)) ORDER BY z.id FOR NO KEY UPDATE;

@@ -388,9 +388,6 @@ def test_12_counted_from_the_refund_they_would_never_end() -> None:
 # --- Found by random lives ------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True, reason="row 21 looks for bonuses only: patronage points are not charged when their sale returns"
-)
 @pytest.mark.parametrize("nights", [0, 9])
 @override_settings(BUFFER_FLOOR_FEN=0)
 def test_a_share_of_the_surplus_and_then_the_sale_undone(nights: int) -> None:
@@ -407,11 +404,9 @@ def test_a_share_of_the_surplus_and_then_the_sale_undone(nights: int) -> None:
     they.undo(sale.sale_id)
     they.sleep(9)
     assert they.ahead() <= 0
+    sound()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=IntegrityError, reason="a void takes a reward back whole, also what row 21 has charged"
-)
 def test_a_reward_is_charged_and_then_its_own_sale_is_void() -> None:
     """999 of the reward were paid by the shop whose sale bore it; the void of the stamp's sale has 1 to take, or says no."""
     they = Colluders()
