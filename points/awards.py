@@ -249,7 +249,7 @@ def looking(bill: Bill) -> Looked | None:
 
 
 def _issuing(known: tuple[Known, ...], bill: Bill, stops: Mapping[int, date]) -> tuple[Known, ...]:
-    """Leave out what a closing mode has stopped: everything at a merchant that closes, and what it would pay elsewhere."""
+    """Leave out what a closing mode stops: everything at a merchant that closes, and what it would pay elsewhere."""
     on = shanghai_day(bill.event_at)
 
     def is_stopped(account: int) -> bool:

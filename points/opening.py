@@ -182,12 +182,17 @@ def begin(*, opening: Opening, bank_line: BankLine, actor: Actor, at: datetime, 
 
 def book(opening: Opening, now: datetime | None = None) -> Iterator[int]:
     """Book what is left, lot by lot; yield how many lines are done, at the beginning and after each chunk."""
-    done = OpeningLine.objects.filter(opening_id=opening.pk, transfer_id__isnull=False).count()
+    done = done_of(opening)
     yield done
     for bucket in range(BUCKETS):
         while n := _book(opening.pk, bucket, now):
             done += n
             yield done
+
+
+def done_of(opening: Opening) -> int:
+    """Return how many lines are booked."""
+    return OpeningLine.objects.filter(opening_id=opening.pk, transfer_id__isnull=False).count()
 
 
 def waiting() -> list[Opening]:

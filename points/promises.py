@@ -176,8 +176,8 @@ def pay(float_id: int, now: datetime | None = None) -> Paid:
     """Pay promises out of the float as far as it goes: the oldest sale first, each whole.
 
     In chunks, each its own transaction, and a busy wallet is waited for; inside the caller's own transaction one chunk,
-    and the clock does the rest (points.tasks.pay_promises). In a closing mode what was promised before is still owed and
-    comes as long as it can be spent; after the last day of spending nothing comes.
+    and the clock does the rest (points.tasks.pay_promises). In a closing mode what was promised before is still owed
+    and comes as long as it can be spent; after the last day of spending nothing comes.
     """
     if winding_up.is_over(float_id, shanghai_day(now or timezone.now())):
         return Paid()

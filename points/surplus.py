@@ -7,7 +7,7 @@ chunks and, killed half-way, goes on with what is left.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -54,6 +54,10 @@ class Preview:
     credit: int
     members: int
 
+    def of(self, breakage_fen: int, buffer_fen: int) -> Preview:
+        """Return the same for a closing of these amounts."""
+        return replace(self, breakage_fen=breakage_fen, from_buffer_fen=buffer_fen)
+
     @property
     def pool_fen(self) -> int:
         return self.surplus_fen + self.breakage_fen + self.from_buffer_fen
@@ -89,7 +93,7 @@ def preview() -> Preview:
 # --- two approvals ----------------------------------------------------------------------------------
 
 
-def propose(*, breakage_fen: int, buffer_fen: int, unit: Unit, user: User, at: datetime) -> Approval:
+def propose(*, breakage_fen: int, buffer_fen: int, unit: Unit, user: User, at: datetime, reason: str = "") -> Approval:
     """Ask for a closing of these amounts. Refuses: surplus_nothing, surplus_too_much, surplus_still_sharing,
     approval_already_asked."""
     found = preview()
@@ -106,18 +110,25 @@ def propose(*, breakage_fen: int, buffer_fen: int, unit: Unit, user: User, at: d
         "surplus_fen": found.surplus_fen,
         "credit": found.credit,
         "members": found.members,
+        "reason": reason[:200],
     }
     return approvals.ask(kind="points.surplus", subject="points.surplus", facts=facts, unit=unit, user=user, at=at)
 
 
 def describe(approval: Approval) -> str:
     facts = approval.facts
-    # Translators: 过期沉淀 %(breakage)s，缓冲金 %(buffer)s（下限 %(floor)s）→ 盈余
-    return _("breakage %(breakage)s, buffer %(buffer)s (floor %(floor)s) → surplus") % {
+    pool = facts["surplus_fen"] + facts["breakage_fen"] + facts["buffer_fen"]
+    # Translators: 过期沉淀、缓冲金（下限）→ 盈余；最多 %(points)s 积分分给 %(n)s 位会员
+    words = _(
+        "breakage %(breakage)s, buffer %(buffer)s (floor %(floor)s) → surplus; up to %(points)s points, %(n)s members"
+    ) % {
         "breakage": f"¥{yuan(facts['breakage_fen'])}",
         "buffer": f"¥{yuan(facts['buffer_fen'])}",
         "floor": f"¥{yuan(facts['floor_fen'])}",
+        "points": f"{min(pool, facts['credit']):,}",
+        "n": f"{facts['members']:,}",
     }
+    return f"{words} · {facts['reason']}" if facts.get("reason") else words
 
 
 @approvals.kind(
@@ -195,8 +206,7 @@ def close(
 
 def share(closing: SurplusClosing, now: datetime | None = None) -> Iterator[int]:
     """Pay out what is left of the shares; yield how many wallets are done, at the beginning and after each chunk."""
-    shares = SurplusShare.objects.filter(closing_id=closing.pk)
-    done = shares.filter(paid__isnull=False).count()
+    done = done_of(closing)
     yield done
     for bucket in range(BUCKETS):
         while n := _pay(closing.pk, bucket, now):
@@ -209,6 +219,11 @@ def share_all(closing: SurplusClosing, now: datetime | None = None) -> SurplusCl
         pass
     closing.refresh_from_db()
     return closing
+
+
+def done_of(closing: SurplusClosing) -> int:
+    """Return how many wallets have got their share."""
+    return SurplusShare.objects.filter(closing_id=closing.pk, paid__isnull=False).count()
 
 
 def waiting() -> list[SurplusClosing]:

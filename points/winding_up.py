@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import Error, connection, transaction
+from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -20,7 +21,7 @@ from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, Unit, User
 from alliance.refusals import declare
 from points import rollup, totals
-from points.models import Account, Winding, WindingFloat
+from points.models import Account, Lot, Winding, WindingFloat
 
 BUCKETS = 64
 CHUNK = 2_000
@@ -199,6 +200,21 @@ def _wind(winding_id: int, bucket: int, now: datetime | None) -> int:
         if getattr(error.__cause__, "sqlstate", None) == "LH036":
             raise TOO_EARLY() from error
         raise
+
+
+def floats_of(winding: Winding) -> list[int]:
+    """Return the floats that a mode names; none for the alliance's, which is about everybody."""
+    rows = WindingFloat.objects.filter(winding_id=winding.pk).order_by("float_id")
+    return list(rows.values_list("float_id", flat=True))
+
+
+def left(winding: Winding) -> int:
+    """Return how many points of the mode are in wallets yet; one pass over the lots unless everybody closes."""
+    if winding.scope == Winding.Scope.ALLIANCE:
+        return totals.now().wallets
+    floats = floats_of(winding)
+    funders = Account.objects.filter(Q(pk__in=floats) | Q(kind=Kind.PROMO, float_id__in=floats)).values("pk")
+    return Lot.objects.filter(remaining__gt=0, funder_id__in=funders).aggregate(n=Sum("remaining"))["n"] or 0
 
 
 # --- what is owed, in which order -------------------------------------------------------------------

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.admin import pages
 
-# (title, icon, model label, or "page:" and a page's name); each is shown to whoever may look at it.
+# (title, icon, model label or "label/page", or "page:" and a page's name); each is shown to whoever may look at it.
 _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
     (
         # Translators: 待办
@@ -107,6 +107,14 @@ _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Rules"), "tune", "points.ruleversion"),
             # Translators: 储备证明
             (_("Proofs of reserves"), "verified", "points.proof"),
+            # Translators: 储备
+            (_("Reserve"), "monitoring", "points.proof/reserve"),
+            # Translators: 盈余结算
+            (_("Surplus"), "savings", "points.surplusclosing"),
+            # Translators: 期初导入
+            (_("Opening balances"), "move_to_inbox", "points.opening"),
+            # Translators: 停业清退
+            (_("Closing modes"), "door_front", "points.winding"),
         ],
     ),
     (
@@ -162,11 +170,11 @@ def of(request: HttpRequest) -> list[dict[str, Any]]:
                 if page is not None and page.is_open_to(request):
                     items.append({"title": name, "icon": icon, "link": page.url})
                 continue
-            entry = registry.get(label)
+            entry = registry.get(label.partition("/")[0])
             if entry is None or not entry.has_module_permission(request):
                 continue
             item: dict[str, Any] = {"title": name, "icon": icon, "link": _list(label)}
-            if waiting := entry.waiting(request):
+            if "/" not in label and (waiting := entry.waiting(request)):
                 item |= {"badge": waiting, "badge_variant": "primary"}
             items.append(item)
         if items:
@@ -175,7 +183,9 @@ def of(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _list(label: str) -> str:
+    """Return the address of a list, or of another page of its class: "points.proof/reserve"."""
+    model, _slash, page = label.partition("/")
     try:
-        return reverse(f"admin:{label.replace('.', '_')}_changelist")
+        return reverse(f"admin:{model.replace('.', '_')}_{page or 'changelist'}")
     except NoReverseMatch:
         return reverse("admin:index")

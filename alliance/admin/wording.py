@@ -61,6 +61,9 @@ VERBS: dict[str, Promise] = {
     "merchant.opened": gettext_lazy("merchant entered"),
     "merchant.pause": gettext_lazy("merchant paused"),
     "merchant.resume": gettext_lazy("merchant resumed"),
+    "opening.cancelled": gettext_lazy("file of opening balances let go of"),
+    "opening.staged": gettext_lazy("file of opening balances taken up"),
+    "opening.started": gettext_lazy("opening balances paid for"),
     "outlet.closed": gettext_lazy("outlet closed"),
     "notices.muted": gettext_lazy("notices switched off"),
     "notices.unmuted": gettext_lazy("notices switched on"),
@@ -76,6 +79,7 @@ VERBS: dict[str, Promise] = {
     "rule.submit": gettext_lazy("rule handed in"),
     "staff.appointed": gettext_lazy("appointed at a merchant"),
     "staff.dismissed": gettext_lazy("dismissed by a merchant"),
+    "surplus.closed": gettext_lazy("surplus closed"),
     "topup.announced": gettext_lazy("top-up announced"),
     "topup.withdrawn": gettext_lazy("announcement of a top-up taken back"),
     "town.begun": gettext_lazy("synthetic town begun"),
@@ -97,6 +101,9 @@ VERBS: dict[str, Promise] = {
     "wallet.pin_set": gettext_lazy("PIN set"),
     "wallet.tier_set": gettext_lazy("tier changed"),
     "wallet.unfrozen": gettext_lazy("wallet unfrozen"),
+    # Translators: 停业清退完成
+    "winding.ended": gettext_lazy("closing mode over"),
+    "winding.started": gettext_lazy("closing mode began"),
 }
 # Names of facts that a reader of the list wants to see; the others are on the page of the row.
 FACTS: dict[str, Promise] = {

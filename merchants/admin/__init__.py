@@ -15,9 +15,10 @@ from merchants.admin import (
     refunds,
     risk,
     sales,
+    windings,
 )
 
 __all__ = [
     "bank", "clearings", "credit", "figures", "finance", "finance_forms", "holds", "matrix", "merchants", "parts",
-    "paying", "refunds", "risk", "sales",
+    "paying", "refunds", "risk", "sales", "windings",
 ]  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,7 @@ from unfold.decorators import display
 
 from alliance.admin.scoped import FrozenAdmin
 from alliance.templatetags.lianhui import bps, thousands, yuan
+from points.admin import reserve
 from points.models import Account, Proof
 
 
@@ -51,6 +53,16 @@ class ProofAdmin(FrozenAdmin):
         "whole_chain",
         "shown_page",
     )
+
+    change_list_template = "admin/book/proofs.html"
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        own = [
+            path("reserve/", view(partial(reserve.page, self)), name="points_proof_reserve"),
+            path("reserve/<slug:part>.csv", view(partial(reserve.export, self)), name="points_proof_reserve_export"),
+        ]
+        return [*own, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("secret")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 
 from django.conf import settings
@@ -15,13 +15,16 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control, never_cache
 
 from alliance.access import public
+from alliance.calc.worktime import shanghai_day
 from alliance.templatetags.lianhui import bps, local_time, thousands
-from points import proving
+from points import proving, reserves
 from points.models import Proof
 
 FORMAT = "lianhui-reserve-1"
 DAYS, MOST_DAYS = 31, 1000
 CHART_DAYS = 30
+# Of the roll-forward.
+MONTHS = 13
 # Beyond this the figures are older than a day and a night, and the page says so.
 OLD_HOURS = 30
 SCRIPT = settings.BASE_DIR / "docs" / "verify_proof.py"
@@ -94,6 +97,7 @@ def page(request: HttpRequest) -> HttpResponse:
             "chart_values": [proof.total_points for proof in shown],
             "chart_words": [thousands(proof.total_points) for proof in shown],
             "days": [(proof, covered(proof), bytes(proof.root).hex()) for proof, _before in links[:CHART_DAYS]],
+            **_movements(),
         }
     return render(request, "points/reserve.html", context)
 
@@ -108,7 +112,7 @@ def document(request: HttpRequest) -> HttpResponse:
         until = date.fromisoformat(last) if last else None
     except ValueError:
         until = None
-    answer = JsonResponse(published(max(1, min(days, MOST_DAYS)), until))
+    answer = JsonResponse({**published(max(1, min(days, MOST_DAYS)), until), **_moved()})
     # Published for everybody, also for other people's pages.
     answer["Access-Control-Allow-Origin"] = "*"
     return answer
@@ -134,6 +138,40 @@ def script(request: HttpRequest) -> HttpResponse:
 def covered(proof: Proof) -> str:
     """Return the coverage in percent, rounded down: 99.999 % is not 100 %."""
     return bps(proof.custody_fen * 10_000 // proof.owed_fen) if proof.owed_fen else "–"
+
+
+def _movements() -> dict[str, Any]:
+    """Return what became of the points: sums over everybody, kept until the running totals move."""
+    found = reserves.figures(shanghai_day(timezone.now()))
+    ages = [
+        # Translators: %(first)s–%(last)s 个月
+        (_("%(first)s–%(last)s months") % {"first": age.months, "last": age.until}, age.points)
+        if age.until is not None
+        # Translators: %(n)s 个月以上
+        else (_("older than %(n)s months") % {"n": age.months}, age.points)
+        for age in found.ages
+        if age.points
+    ]
+    whole = max(sum(points for _name, points in ages), 1)
+    return {
+        "moved_at": found.as_of,
+        "months": list(reversed(found.months[-MONTHS:])),
+        "ages": [(name, points, bps(max(points, 0) * 10_000 // whole)) for name, points in ages],
+    }
+
+
+def _moved() -> dict[str, Any]:
+    """Return the same for machines: closing = opening + issued - spent - expired - returned + reversed + adjusted."""
+    found = reserves.figures(shanghai_day(timezone.now()))
+    names = ("opening", "issued", "spent", "expired", "returned", "reversed", "adjusted", "closing")
+    return {
+        "moved_at": found.as_of.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "months": [
+            {"month": f"{month.first:%Y-%m}", **{name: getattr(month, name) for name in names}}
+            for month in found.months[-MONTHS:]
+        ],
+        "ages": [{"from_months": age.months, "to_months": age.until, "points": age.points} for age in found.ages],
+    }
 
 
 def _day(proof: Proof, before: str) -> dict[str, Any]:

@@ -15,7 +15,19 @@ from members.models import Member
 from merchants import agreements, keys, onboarding, payaccounts, topups
 from merchants.models import Dispute, Merchant, Outlet, PayoutRun, Staff
 from points import accounts, funding, partitions, promises, proving, rules
-from points.models import Account, BankStatement, Clearing, MerchantBill, Payout, Retention, Statement
+from points.models import (
+    Account,
+    BankStatement,
+    Clearing,
+    MerchantBill,
+    Opening,
+    Payout,
+    Retention,
+    Statement,
+    SurplusClosing,
+    Winding,
+    WindingFloat,
+)
 from stores.models import Feed, FeedRefusal, FeedRun, Product, Store
 from tests.factories import members, merchants, shops, staff
 from tests.factories.shops import Shop
@@ -171,6 +183,34 @@ class World:
             bank="工商银行", account="6222", from_on=shanghai_day(at), to_on=shanghai_day(at), opening_fen=0, closing_fen=0,
             lines=1, digest=b"x" * 32, booked_at=at, actor=str(SYSTEM),
         )  # fmt: skip
+        kept = {
+            "approval_id": 1,
+            "actor": "user:1",
+            "breakage_fen": 60,
+            "buffer_fen": 40,
+            "floor_fen": 0,
+            "pool_fen": 100,
+        }
+        SurplusClosing.objects.create(
+            **kept,
+            closed_at=at,
+            credit=100,
+            members=1,
+            points=100,
+            paid=100,
+            finished_at=at,
+            expires_on=date(2030, 12, 31),
+        )
+        Opening.objects.create(title="旧积分", digest=b"0" * 32, lines=1, points=100, staged_at=at, staged_by="user:1")
+        today = timezone.localdate()
+        mode = Winding.objects.create(
+            scope=3, title="停业", issue_ends_on=today, spend_ends_on=today + timedelta(days=60), approval_id=1, decided_at=at,
+            actor="user:1",
+        )  # fmt: skip
+        gone = onboarding.open(
+            name="歇业小店", trade=Trade.objects.get(code="hotpot"), centre=shops.centre(), actor=SYSTEM, at=at
+        )
+        WindingFloat.objects.create(winding_id=mode.pk, float_id=gone.float_id)
         Product.objects.create(catalogue="cj", code="1", name="洗洁精", department="日化")
 
     def outlets(self) -> list[Outlet]:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
-from points import proving, totals
+from points import circulation, proving, totals
 from points.calc import merkle
 from points.models import Proof, Wallet
 from tests.points.shops import NOON, Shop
@@ -128,10 +128,13 @@ def test_nothing_is_about_anybody(shop: Shop) -> None:
     wallets = [shop.wallet() for _n in range(3)]
     for n, wallet in enumerate(wallets):
         shop.sell(wallet, 123_457 + 1_009 * n)
+    circulation.catch_up()
     proof = prove()
     known = {"name", "format", "is_demo", "days", "on", "taken_at", "wallets", "points", "spendable", "pending", "held", "custody_fen", "owed_fen",
              "own_fen", "bank_on", "total_points", "coverage_bps", "root", "previous_chain", "chain", "figures", "suspense", "float", "proceeds",
-             "rest", "fee_rest", "centre", "promo", "fee", "buffer", "breakage", "budget", "in_payout", "retained", "surplus", "seal"}  # fmt: skip
+             "rest", "fee_rest", "centre", "promo", "fee", "buffer", "breakage", "budget", "in_payout", "retained", "surplus", "seal",
+             "moved_at", "months", "month", "opening", "issued", "spent", "expired", "returned", "reversed", "adjusted", "closing", "ages",
+             "from_months", "to_months"}  # fmt: skip
     found = figures()
 
     def names(value: Any) -> set[str]:
@@ -150,7 +153,10 @@ def test_nothing_is_about_anybody(shop: Shop) -> None:
 
 
 def test_a_month_of_proofs_costs_no_more_queries_than_one(shop: Shop) -> None:
+    circulation.catch_up()
     counts = []
+    prove(-1)
+    page()  # the movements are reckoned once
     for n in range(32):
         prove(n)
         if n in (0, 31):
@@ -211,3 +217,34 @@ def test_everybody_may_read_the_figures_from_anywhere(shop: Shop) -> None:
     script = client().get("/reserve/verify_proof.py")
     assert script.headers["Content-Type"].startswith("text/plain")
     assert "sha256" in script.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_says_what_became_of_the_points(shop: Shop) -> None:
+    wallet = shop.wallet()
+    shop.sell(wallet, 10_000)
+    shop.sell(wallet, 120, spend_points=60)
+    prove()
+    assert figures()["months"] == [] and 'id="months"' not in page()
+    circulation.catch_up()
+    found = figures()
+    (month,) = found["months"]
+    assert month == {
+        "month": f"{NOON:%Y-%m}", "opening": 0, "issued": 506, "spent": 60, "expired": 0, "returned": 0, "reversed": 0,
+        "adjusted": 0, "closing": 446,
+    }  # fmt: skip
+    assert sum(age["points"] for age in found["ages"]) == 446 == found["ages"][0]["points"]
+    text = page()
+    assert "What became of the points" in text and "How old the points are" in text and "0–3 months" in text
+    assert "积分" in page("zh-hans")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_became_of_the_points_is_reckoned_once(shop: Shop) -> None:
+    shop.sell(shop.wallet(), 10_000)
+    circulation.catch_up()
+    prove()
+    page()
+    with CaptureQueriesContext(connection) as queries:
+        page()
+    assert not [query for query in queries if "points_flow_day" in query["sql"]]
