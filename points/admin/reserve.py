@@ -149,9 +149,9 @@ def _flows(months: Sequence[circulation.Month]) -> dict[str, Any] | None:
         _("Points that came and went, by month"),
         [date_format(month.first, "Y-m") for month in months],
         [
-            ("in", _("issued"), [month.issued for month in months]),
-            ("out", _("spent"), [month.spent for month in months]),
-            ("info", _("expired"), [month.expired for month in months]),
+            ("in", _("Issued"), [month.issued for month in months]),
+            ("out", _("Spent"), [month.spent for month in months]),
+            ("info", _("Expired"), [month.expired for month in months]),
         ],
     )
 
