@@ -159,7 +159,7 @@ def _book(run: FeedRun, options: Options, live: Callable[[str], None], settling:
             live(f"{line}  {settling}" if settling else line)
             jobs.progress(job, settled)
             if settling is not None:
-                settling.through(date.fromordinal(max(1, min(list(booked)))), seconds=2)
+                settling.through(date.fromordinal(max(1, min(booked[:]))), seconds=2)
         broken = [process.name for process in processes if process.exitcode]
         if broken:
             raise refusals.WORKER_STOPPED(names=", ".join(broken))
