@@ -83,7 +83,7 @@ def book(*, content: bytes, actor: Actor, at: datetime, bank: str = "", now: dat
             if booked.is_new:
                 _follow(booked, actor, at)
     except Refused as refused:
-        if refused.code != BANK_FILE_SUM_WRONG.code:
+        if refused.code != BANK_FILE_SUM_WRONG().code:
             raise
         off = found.closing_fen - found.opening_fen - sum(line.amount_fen for line in lines)
         return _not_booked([Fault(0, "sum_wrong", str(off))], actor, at)
@@ -147,6 +147,7 @@ def suggestions(rows: Sequence[BankLine]) -> list[Waiting]:
     )  # fmt: skip
     found = []
     for row in rows:
+        merchant: Merchant | None
         merchant, why = merchants.get(named[row.pk] or 0), "reference"
         if merchant is None:
             (merchant, why) = _only(by_name.get(row.payer, [])), "name"
@@ -162,7 +163,7 @@ def _only(found: Sequence[Merchant]) -> Merchant | None:
 
 def propose(*, user: User, at: datetime, limit: int = 500) -> list[Approval]:
     """Match waiting lines that carry a payment reference; a second person decides each. Asked ones are left."""
-    made = []
+    made: list[Approval] = []
     start = 0
     while len(made) < limit and (rows := desk(offset=start, limit=500)):
         start += len(rows)

@@ -188,7 +188,9 @@ def content_of(run: PayoutRun, filed_on: Any = None, lines: list[PayoutLine] | N
         )
         for line in lines
     ]
-    header = Header(run.pk, filed_on or run.filed_on, settings.BANK_NAME, settings.BANK_ACCOUNT)
+    on = filed_on or run.filed_on
+    assert on is not None  # a run in its file has a day
+    header = Header(run.pk, on, settings.BANK_NAME, settings.BANK_ACCOUNT)
     content: bytes = adapter(run.bank_format or settings.BANK_FORMAT).write(header, payments)
     return content
 

@@ -136,7 +136,9 @@ VOID_PAID_OUT = declare(
     "void_paid_out", 409, _("What this sale was paid with in points has been cleared already. Make it a refund.")
 )
 VOID_REWARDED = declare(
-    "void_rewarded", 409, _("Rewards were given on the strength of this sale, so it cannot be voided. Refund it instead.")
+    "void_rewarded",
+    409,
+    _("Rewards were given on the strength of this sale, so it cannot be voided. Refund it instead."),
 )
 _BY_STATUS |= {14: REFUND_TOO_MUCH, 15: REFUND_TOO_LATE, 31: SALE_REFUNDED, 32: VOID_PAID_OUT, 33: VOID_REWARDED}
 _FACT |= {14: "left_fen", 15: "days"}

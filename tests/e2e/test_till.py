@@ -128,7 +128,15 @@ def test_a_cashier_has_no_way_to_the_shop(person: Person) -> None:
 def test_the_owners_pages(person: Person, shot: Any, device: dict[str, Any], dark: bool) -> None:
     shop = person(OWNER, device=device, dark=dark)
     name = f"{device['viewport']['width']}{'-dark' if dark else ''}"
-    for path in ("/till/", "/shop/", "/shop/sales/", "/shop/money/float/", "/shop/staff/", "/shop/outlets/", "/shop/keys/"):
+    for path in (
+        "/till/",
+        "/shop/",
+        "/shop/sales/",
+        "/shop/money/float/",
+        "/shop/staff/",
+        "/shop/outlets/",
+        "/shop/keys/",
+    ):
         shop.goto(path)
         expect(shop.locator("main")).to_be_visible()
         assert not overflows(shop), path

@@ -94,10 +94,10 @@ def test_chinese_is_set_as_chinese() -> None:
 
 
 def test_templates_hold_no_chinese_of_their_own() -> None:
-    """Except legal wordings, one file per language, and the page of a crash, which says everything twice."""
+    """Except legal wordings, one file per language, and the pages of a crash, which say everything twice."""
     found = []
     for path in sorted((ROOT / "templates").rglob("*.html")):
-        if ".zh-hans." not in path.name and path.name != "500.html":
+        if ".zh-hans." not in path.name and path.name not in ("500.html", "503.html"):
             source = re.sub(r"\{#.*?#\}|\{% comment %\}.*?\{% endcomment %\}", "", path.read_text(), flags=re.DOTALL)
             found += [f"{path.name}: {line.strip()}" for line in source.splitlines() if CHINESE.search(_nameless(line))]
     assert found == []
@@ -135,6 +135,7 @@ CHINESE_IN_CODE = {
     "alliance/models/user.py",
     "alliance/settings.py",
     "alliance/web/errors.py",
+    "merchants/banks/plain.py",  # what banks call the columns of their files
 }
 
 
