@@ -147,13 +147,12 @@ def suggestions(rows: Sequence[BankLine]) -> list[Waiting]:
     )  # fmt: skip
     found = []
     for row in rows:
-        merchant: Merchant | None
-        merchant, why = merchants.get(named[row.pk] or 0), "reference"
-        if merchant is None:
-            (merchant, why) = _only(by_name.get(row.payer, [])), "name"
-        if merchant is None:
-            (merchant, why) = _only(by_amount.get(row.amount_fen, [])), "announced"
-        found.append(Waiting(row, merchant, why if merchant else "", row.pk in asked))
+        whose, why = merchants.get(named[row.pk] or 0), "reference"
+        if whose is None:
+            (whose, why) = _only(by_name.get(row.payer, [])), "name"
+        if whose is None:
+            (whose, why) = _only(by_amount.get(row.amount_fen, [])), "announced"
+        found.append(Waiting(row, whose, why if whose else "", row.pk in asked))
     return found
 
 

@@ -18,6 +18,7 @@ from alliance import access
 from alliance.admin.exporting import ExportedAdmin
 from alliance.models import Unit, User
 from merchants.models import Merchant
+from merchants.models.merchant import MerchantQuerySet
 from points.admin import links
 from points.models import Account
 
@@ -46,7 +47,7 @@ class OwnedAdmin(ExportedAdmin):
             mine |= Q(**{f"{self.account}__in": self._centres(user).values("pk")})
         return rows.filter(mine)
 
-    def _shops(self, user: User) -> QuerySet[Merchant]:
+    def _shops(self, user: User) -> MerchantQuerySet:
         return Merchant.objects.visible_to(user).filter(**{f"{self.held_by}__isnull": False})
 
     def _centres(self, user: User) -> QuerySet[Account]:
