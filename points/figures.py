@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,17 @@ from alliance.calc.worktime import shanghai_day
 from alliance.metrics import Scope, Value
 from points import circulation, expiring, proving, totals
 from points.models import Account, BankLine, Proof
+
+# One page asks for several figures of the same moment: the sums are read once for it.
+_last: ContextVar[tuple[datetime, totals.Totals] | None] = ContextVar("totals", default=None)
+
+
+def _totals(at: datetime) -> totals.Totals:
+    kept = _last.get()
+    if kept is None or kept[0] is not at:
+        kept = (at, totals.now())
+        _last.set(kept)
+    return kept[1]
 
 
 @metrics.metric(
@@ -32,7 +44,7 @@ from points.models import Account, BankLine, Proof
     is_alliance_wide=True,
 )
 def float_total(at: datetime, scope: Scope) -> Value:
-    return Value(totals.now().floats)
+    return Value(_totals(at).floats)
 
 
 @metrics.metric(
@@ -48,7 +60,7 @@ def float_total(at: datetime, scope: Scope) -> Value:
     is_alliance_wide=True,
 )
 def points_outstanding(at: datetime, scope: Scope) -> Value:
-    return Value(totals.now().wallets)
+    return Value(_totals(at).wallets)
 
 
 @metrics.metric(
@@ -68,7 +80,7 @@ def points_outstanding(at: datetime, scope: Scope) -> Value:
     is_alliance_wide=True,
 )
 def coverage(at: datetime, scope: Scope) -> Value:
-    found = totals.now()
+    found = _totals(at)
     # Custody stands for everybody; what is not the operator's own is owed.
     owed = found.custody - sum(found.by_kind[kind] for kind in proving.OWN)
     return Value(found.custody / owed if owed else None, numerator=found.custody, denominator=owed)
@@ -161,7 +173,7 @@ def points_velocity(at: datetime, scope: Scope) -> Value:
 )
 def reserve_alarms(at: datetime, scope: Scope) -> Sequence[panels.Row]:
     """Coverage below 100 %, a bank that is silent, a buffer that falls, a proof that is missing."""
-    found, today, rows = totals.now(), shanghai_day(at), []
+    found, today, rows = _totals(at), shanghai_day(at), []
     owed = found.custody - sum(found.by_kind[kind] for kind in proving.OWN)
     if found.custody < owed:
         # Translators: 兑付保障率低于 100%

@@ -31,6 +31,50 @@ VERBS: dict[str, Promise] = {
     "backtest.finish": gettext_lazy("back-test finished"),
     # Translators: 逾期未付，承诺取消
     "bill.dropped": gettext_lazy("bill not paid, promises given up"),
+    # Translators: 银行文件入账
+    "bank_file.booked": gettext_lazy("bank file booked"),
+    # Translators: 不明扣款
+    "bank_file.debit_unknown": gettext_lazy("debit that nobody knows"),
+    # Translators: 银行文件被退，未入账
+    "bank_file.refused": gettext_lazy("bank file refused, nothing booked"),
+    # Translators: 催付账单
+    "bill.reminded": gettext_lazy("reminded of an unpaid bill"),
+    # Translators: 争议款判给对方
+    "dispute.award": gettext_lazy("disputed amount given to the other side"),
+    # Translators: 提出争议
+    "dispute.opened": gettext_lazy("dispute opened"),
+    # Translators: 争议款退回商户
+    "dispute.return": gettext_lazy("disputed amount given back"),
+    # Translators: 撤回争议
+    "dispute.withdraw": gettext_lazy("dispute taken back"),
+    # Translators: 提取运营费
+    "fee.withdrawn": gettext_lazy("operating fee withdrawn"),
+    # Translators: 要求立即执行
+    "job.asked": gettext_lazy("asked a worker to do it now"),
+    # Translators: 同意商户退出
+    "merchant.leaving": gettext_lazy("merchant may leave"),
+    # Translators: 付款被止
+    "payout.stopped": gettext_lazy("payout stopped"),
+    # Translators: 付款被银行退回
+    "payout_account.came_back": gettext_lazy("payout came back from the bank"),
+    # Translators: 收款账户已核对
+    "payout_account.checked": gettext_lazy("payout account checked"),
+    # Translators: 已通知原联系人收款账户变更
+    "payout_account.old_contact_told": gettext_lazy("contact so far told of the new payout account"),
+    # Translators: 收款账户已登记
+    "payout_account.set": gettext_lazy("payout account put on file"),
+    # Translators: 付款批次已复核
+    "payout_run.approve": gettext_lazy("payout run approved"),
+    # Translators: 付款文件已生成
+    "payout_run.file": gettext_lazy("payout file written"),
+    # Translators: 下载付款文件
+    "payout_run.downloaded": gettext_lazy("payout file downloaded"),
+    # Translators: 付款文件已交银行
+    "payout_run.handed": gettext_lazy("payout file handed to the bank"),
+    # Translators: 付款批次被拒
+    "payout_run.refuse": gettext_lazy("payout run refused"),
+    # Translators: 设定自动补足额
+    "standing.set": gettext_lazy("standing top-up set"),
     "calendar.day_declared": gettext_lazy("exceptional day declared"),
     "consent.given": gettext_lazy("agreed to a text"),
     "consent.withdrawn": gettext_lazy("took an agreement back"),

@@ -25,7 +25,7 @@ from tests.points.shops import TEST
 pytestmark = [pytest.mark.law, pytest.mark.django_db(transaction=True)]
 
 SEED = int(os.environ.get("LAW_SEED", "1"))
-LIVES = int(os.environ.get("LAW_LIVES", "100"))
+LIVES = int(os.environ.get("LAW_LIVES", "12"))
 VERBS = 60
 
 
