@@ -1,4 +1,4 @@
-"""Rules in the console: list, draft, what changed, a dry run on one receipt. The till does not apply them yet."""
+"""Rules in the console: list, draft, what changed, a dry run on one receipt."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ def test_a_line_is_asked_by_one_and_set_by_another(world: World) -> None:
     assert act(asking, merchant, "credit", **LINE).status_code == 302
     approval = Approval.objects.get(kind="points.credit_line")
     assert act(asking, approval, "approve").status_code == 302
-    assert not CreditLine.objects.exists()
+    assert CreditLine.objects.get(pk=merchant.book.float_id).limit_fen == 10_000  # as it was
     other = staff.colleague("region_manager", world.a.unit)
     assert act(staff.console(other), approval, "approve").status_code == 302
-    line = CreditLine.objects.get()
+    line = CreditLine.objects.get(pk=merchant.book.float_id)
     assert (line.pk, line.limit_fen, line.is_open) == (merchant.float_id, 100_050, True)
     page = asking.get(f"/admin/merchants/merchant/{merchant.pk}/change/").content.decode()
     assert "1,000.50" in page

@@ -372,9 +372,9 @@ def test_the_diary_closes_a_refused_top_up_too(town: Town) -> None:
     approvals.refuse(approval, user=second, at=now, reason="no")
     event = Event.objects.filter(verb="approval.refused").get()
     for _again in range(2):
-        reactions.release_bank_line(event)
+        reactions.close_what_was_asked(event)
     assert TopUp.objects.get().state == "refused"
-    assert "merchants.reactions.release_bank_line" in hooks._REACTIONS
+    assert "merchants.reactions.close_what_was_asked" in hooks._REACTIONS
 
 
 def test_a_top_up_of_nothing(town: Town) -> None:
