@@ -1,6 +1,7 @@
 """Earning rules: drafted, checked, decided by a second person, in force from a date, ended (docs/rules.md).
 
-The till applies what is in force (points.awards); nothing here posts. A version is in force by its period, whenever somebody looks.
+The till applies what is in force (points.awards); nothing here posts. A version is in force by its period, whenever
+somebody looks.
 """
 
 from __future__ import annotations
