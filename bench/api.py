@@ -181,6 +181,7 @@ def server(settings: str) -> Iterator[int]:
     """Serve the bench's database as the application, as `./run` does; yield the port."""
     from launch import serve
     from launch.home import State
+    from launch.process import Child
 
     with tempfile.TemporaryDirectory() as folder:
         state = State(Path(folder))
@@ -194,17 +195,17 @@ def server(settings: str) -> Iterator[int]:
         env.setdefault("LIANHUI_DEMO", "true")
         listener = socket.create_server((serve.HOST, 0), backlog=512)
         port = listener.getsockname()[1]
-        children: list[object] = []
-        serve.start_web(state, env, listener, children)  # type: ignore[arg-type]
+        children: list[Child] = []
+        serve.start_web(state, env, listener, children)
         try:
-            serve.wait_until_answered(f"http://{serve.HOST}:{port}", children[0])  # type: ignore[arg-type]
+            serve.wait_until_answered(f"http://{serve.HOST}:{port}", children[0])
             yield port
         except BaseException:
             print((state.logs / "web.log").read_text()[-3_000:], file=sys.stderr)
             raise
         finally:
             for child in children:
-                child.stop()  # type: ignore[attr-defined]
+                child.stop()
 
 
 def drive(port: int, requests: Iterator[bytes], seconds: float, connections: int = CONNECTIONS) -> Load:
@@ -229,27 +230,28 @@ def _run(
         for _ in range(connections):
             line = socket.create_connection(("127.0.0.1", port))
             line.sendall(next(requests))
-            chosen.register(line, selectors.EVENT_READ, [time.perf_counter(), b""])
+            chosen.register(line, selectors.EVENT_READ, [line, time.perf_counter(), b""])
         started = time.perf_counter()
         until = started + seconds
         while chosen.get_map():
             for ready, _mask in chosen.select():
-                line, state = ready.fileobj, ready.data
-                state[1] += line.recv(1 << 20)  # type: ignore[union-attr]
-                status = _answered(state[1])
+                state = ready.data
+                line = state[0]
+                state[2] += line.recv(1 << 20)
+                status = _answered(state[2])
                 if status is None:
                     continue
                 now = time.perf_counter()
-                waits.append(now - state[0])
+                waits.append(now - state[1])
                 statuses[status] += 1
                 if status not in (200, 201):
-                    odd.append(state[1][-300:])
+                    odd.append(state[2][-300:])
                 if now >= until:
                     chosen.unregister(line)
-                    line.close()  # type: ignore[union-attr]
+                    line.close()
                     continue
-                state[:] = [time.perf_counter(), b""]
-                line.sendall(next(requests))  # type: ignore[union-attr]
+                state[:] = [line, time.perf_counter(), b""]
+                line.sendall(next(requests))
         return waits, statuses, odd, time.perf_counter() - started
 
 
