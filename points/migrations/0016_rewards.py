@@ -1,0 +1,17 @@
+"""Rewards for what is not a sale: inviting, reviews, missions; and what a till did offline."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+def read(name):
+    return migrations.RunSQL((SQL / f"{name}.sql").read_text(encoding="utf-8"), migrations.RunSQL.noop)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("points", "0015_stripes")]
+
+    operations = [read(name) for name in ("privileges",)]

@@ -1,0 +1,17 @@
+"""What finance needs at the ends: leaving, money sent back, kept results."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+def read(name):
+    return migrations.RunSQL((SQL / f"{name}.sql").read_text(encoding="utf-8"), migrations.RunSQL.noop)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("points", "0017_bonuses_kept")]
+
+    operations = [read(name) for name in ("privileges",)]
