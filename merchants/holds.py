@@ -118,7 +118,7 @@ def _serve(
             member = tills.prove(member=member, pin=pin, at=at, whose=whose)
         except Refused as refusal:
             return None, refusal
-    in_force = sales._terms(outlet, at)
+    in_force = sales.terms_at(outlet, at)
     holds.check(points=request.points, bill_fen=request.bill_fen, terms=in_force, lasts=request.lasts)
     tills.take(member)
     outcome = holds.place(
@@ -157,11 +157,11 @@ def capture(
         request = replace(request, reference=hold.reference)
     stored = bills.answered(caller, key, body)
     if stored is not None:
-        return sales._receipt(outlet, request, stored)
+        return sales.receipt_of(outlet, request, stored)
     tills.check_serving(outlet)
     if hold is None:
         raise HOLD_UNKNOWN()
-    in_force = sales._terms(outlet, at)
+    in_force = sales.terms_at(outlet, at)
     points = final.points
     if points is None:
         points = min(hold.points, final.bill_fen * in_force.spend_share_bps // 10_000)
@@ -169,9 +169,9 @@ def capture(
         raise AMOUNT_INVALID(given=str(points))
     request = replace(request, spend_points=points)
     request.check(at)
-    bill = sales._draft(outlet, in_force, hold.wallet_id, request, at, key=key, body=body)
+    bill = sales.bill_of(outlet, in_force, hold.wallet_id, request, at, key=key, body=body)
     outcome = holds.capture(hold_id=hold_id, bill=bill, caller=caller, actor=actor)
-    return sales._receipt(outlet, request, outcome, bill)
+    return sales.receipt_of(outlet, request, outcome, bill)
 
 
 def release(*, outlet: Outlet, hold_id: int, caller: Caller, key: str, actor: Actor, at: datetime) -> Held:

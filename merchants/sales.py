@@ -215,8 +215,8 @@ def quote(*, outlet: Outlet, member: Member | None, request: Request, at: dateti
     """
     tills.check_serving(outlet)
     request.check(at)
-    in_force = _terms(outlet, at)
-    bill = _draft(outlet, in_force, member.wallet_id if member else 0, request, at, key="", body="")
+    in_force = terms_at(outlet, at)
+    bill = bill_of(outlet, in_force, member.wallet_id if member else 0, request, at, key="", body="")
     most = request.bill_fen * in_force.spend_share_bps // 10_000
     available = tills.available_points(member) if member else None
     return Quote(
@@ -259,10 +259,10 @@ def record(
         stored = None if refusal.code == "key_reused" else bills.answered(caller, key, body)
         if stored is None:
             raise
-        return _receipt(outlet, request, stored)
+        return receipt_of(outlet, request, stored)
     if outcome is None or bill is None:
         raise RuntimeError("a bill was neither booked nor refused")
-    return _receipt(outlet, request, outcome, bill)
+    return receipt_of(outlet, request, outcome, bill)
 
 
 def _transaction_for(request: Request) -> AbstractContextManager[Any]:
@@ -289,8 +289,8 @@ def _serve(
     if request.spend_points:
         tills.take(member)
     event_at = request.sold_at(at)
-    in_force = _terms(outlet, event_at)
-    bill = _draft(outlet, in_force, member.wallet_id, request, event_at, key=key, body=body)
+    in_force = terms_at(outlet, event_at)
+    bill = bill_of(outlet, in_force, member.wallet_id, request, event_at, key=key, body=body)
     (outcome,) = bills.post([bill], caller=caller, actor=actor)
     if request.spend_points and outcome.status == "refused":
         tills.give_back(member)
@@ -343,7 +343,7 @@ def batch(
         outcomes = bills.post([draft.bill for draft in drafts], caller=caller, actor=actor)
     for draft, outcome in zip(drafts, outcomes, strict=True):
         try:
-            answers[draft.position] = _receipt(outlet, items[draft.position].request, outcome, draft.bill)
+            answers[draft.position] = receipt_of(outlet, items[draft.position].request, outcome, draft.bill)
         except Refused as refusal:
             answers[draft.position] = refusal
     return [answer for answer in answers if answer is not None]
@@ -380,8 +380,8 @@ def _drafts(
             # Agreements begin at midnight, so that one look serves a whole day.
             day = shanghai_day(event_at)
             if day not in in_force:
-                in_force[day] = _terms(outlet, event_at)
-            bill = _draft(outlet, in_force[day], found.wallet_id, request, event_at, key=item.key, body=body)
+                in_force[day] = terms_at(outlet, event_at)
+            bill = bill_of(outlet, in_force[day], found.wallet_id, request, event_at, key=item.key, body=body)
             drafts.append(_Draft(position, bill))
         except Refused as refusal:
             answers[position] = _stored(outlet, item, caller, body) or refusal
@@ -391,7 +391,7 @@ def _drafts(
 def _stored(outlet: Outlet, item: BatchItem, caller: Caller, body: str) -> Receipt | Refused | None:
     try:
         outcome = bills.answered(caller, item.key, body)
-        return _receipt(outlet, item.request, outcome) if outcome else None
+        return receipt_of(outlet, item.request, outcome) if outcome else None
     except Refused as refusal:
         return refusal
 
@@ -403,7 +403,7 @@ def _is_code(request: Request) -> bool:
         return False
 
 
-def _terms(outlet: Outlet, at: datetime) -> Terms:
+def terms_at(outlet: Outlet, at: datetime) -> Terms:
     """Return what the merchant has agreed to at that time. Refuses: terms_missing."""
     known = outlet.terms_now
     if known is not None and known.valid_from <= at and (known.valid_to is None or at < known.valid_to):
@@ -411,7 +411,7 @@ def _terms(outlet: Outlet, at: datetime) -> Terms:
     return terms.in_force(outlet.merchant.book.float_id, at)
 
 
-def _draft(
+def bill_of(
     outlet: Outlet, in_force: Terms, wallet_id: int, request: Request, event_at: datetime, *, key: str, body: str
 ) -> Bill:
     return bills.draft(
@@ -453,7 +453,7 @@ def _booked(outcome: Outcome) -> tuple[int, datetime]:
     return outcome.sale_id, outcome.booked_at
 
 
-def _receipt(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | None = None) -> Receipt:
+def receipt_of(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | None = None) -> Receipt:
     """Return the receipt of an outcome; a repeated request is told what stands in the book."""
     number, booked_at = _booked(outcome)
     if outcome.replayed or bill is None:

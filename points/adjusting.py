@@ -13,7 +13,7 @@ from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, Unit, User
 from alliance.refusals import declare
-from points.bills import Caller, Outcome, _call, _outcome
+from points.bills import Caller, Outcome, call, outcome_of
 from points.calc import rebate
 from points.calc.digests import digest
 
@@ -49,7 +49,7 @@ def adjust(
     arguments = [
         caller.number, caller.id, str(actor), digest(key), digest(body), wallet_id, funder_id, points, lapses, at, now,
     ]  # fmt: skip
-    return _outcome(*_call(_ADJUST, arguments)[0])
+    return outcome_of(*call(_ADJUST, arguments)[0])
 
 
 def ask(*, wallet_id: int, funder_id: int, points: int, reason: str, unit: Unit, user: User, at: datetime) -> Approval:

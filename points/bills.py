@@ -46,13 +46,29 @@ from points.refusals import (
 )
 from points.terms import rest_account
 
-__all__ = ["TERMS_MISSING", "Bill", "Caller", "Outcome", "OutletRef", "answered", "draft", "post", "sale_of", "void"]
+__all__ = [
+    "TERMS_MISSING",
+    "TRIES",
+    "Bill",
+    "Caller",
+    "Outcome",
+    "OutletRef",
+    "answered",
+    "call",
+    "draft",
+    "give_up",
+    "outcome_of",
+    "post",
+    "sale_of",
+    "void",
+    "with_kept_bonuses",
+]
 
 CALLERS = {"merchant": 1, "till": 2, "feed": 3, "member": 4, "staff": 5, "system": 6, "key": 7, "town": 8}
 VOID_WITHIN = timedelta(minutes=10)
 # Serialisation failure, deadlock, and a twin that named another wallet: nothing was booked, try again.
 _REPEAT = {"40001", "40P01", "23505"}
-_TRIES = 5
+TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +275,7 @@ def post(
             found += _plain(run, caller, actor, now, at_event)
         else:
             found.append(_awarded(run[0], looked, caller, actor, now, at_event))
-    return _with_kept_bonuses(found)
+    return with_kept_bonuses(found)
 
 
 def _runs(bills: Sequence[Bill]) -> Iterator[tuple[Looked | None, Sequence[Bill]]]:
@@ -280,10 +296,10 @@ def _plain(bills: Sequence[Bill], caller: Caller, actor: Actor, now: datetime | 
         statement, columns = _POST_ONE, [*_columns(bills[0])]
     else:
         statement, columns = _POST, _arrays(bills)
-    rows = _call(statement, [caller.number, caller.id, str(actor), *columns, now, at_event], can_wait=True)
+    rows = call(statement, [caller.number, caller.id, str(actor), *columns, now, at_event], can_wait=True)
     outcomes: list[Any] = [None] * len(bills)
     for ord_, *row in rows:
-        outcomes[ord_ - 1] = _outcome(*row)
+        outcomes[ord_ - 1] = outcome_of(*row)
     return outcomes
 
 
@@ -303,16 +319,16 @@ def _awarded(bill: Bill, looked: Looked, caller: Caller, actor: Actor, now: date
             with connection.cursor() as cursor:
                 cursor.execute(_POST_AWARDED, [caller.number, caller.id, str(actor), *columns])
                 _ord, *row = cursor.fetchone()
-        outcome = _outcome(*row)
+        outcome = outcome_of(*row)
         is_new = outcome.status == "booked" and not outcome.replayed
         return replace(outcome, bonuses=decision.said()) if is_new else outcome
 
-    tries = 1 if connection.in_atomic_block else _TRIES
+    tries = 1 if connection.in_atomic_block else TRIES
     for n in range(1, tries + 1):
         try:
             return post_once(connection.in_atomic_block or n > 1)
         except Error as error:
-            _give_up(error, is_last=n == tries)
+            give_up(error, is_last=n == tries)
         # A rule that ended meanwhile is not evaluated again.
         awards.forget()
         again = awards.looking(bill)
@@ -322,7 +338,7 @@ def _awarded(bill: Bill, looked: Looked, caller: Caller, actor: Actor, now: date
     raise AssertionError
 
 
-def _with_kept_bonuses(outcomes: list[Outcome]) -> list[Outcome]:
+def with_kept_bonuses(outcomes: list[Outcome]) -> list[Outcome]:
     """Return the outcomes; those of repeated requests with the bonuses that stand in the book."""
     again = {outcome.sale_id or 0 for outcome in outcomes if outcome.replayed and outcome.status == "booked"}
     if not again:
@@ -392,7 +408,7 @@ def void(
     Answers "refused" with sale_unknown, already_void, void_too_late, void_points_gone or key_reused.
     """
     arguments = [caller.number, caller.id, str(actor), digest(key), digest(body), outlet_id, sale_id, at, now]
-    return _outcome(*_call(_VOID, arguments)[0])
+    return outcome_of(*call(_VOID, arguments)[0])
 
 
 _ANSWERED = """SELECT body, status, true, sale_id, booked_at, points, spent, rest, balance_after, available_after, figure
@@ -408,7 +424,7 @@ def answered(caller: Caller, key: str, body: str) -> Outcome | None:
         return None
     if row[0].hex != digest(body):
         raise KEY_REUSED()
-    return _with_kept_bonuses([_outcome(*row[1:])])[0]
+    return with_kept_bonuses([outcome_of(*row[1:])])[0]
 
 
 _SALE_OF = """SELECT sale_id FROM points_key
@@ -423,9 +439,9 @@ def sale_of(caller: Caller, key: str) -> int | None:
     return row[0] if row else None
 
 
-def _call(statement: str, arguments: list[Any], *, can_wait: bool = False) -> list[tuple[Any, ...]]:
+def call(statement: str, arguments: list[Any], *, can_wait: bool = False) -> list[tuple[Any, ...]]:
     """Run a posting function; outside a transaction it is repeated when nothing was booked for a reason of timing."""
-    tries = 1 if connection.in_atomic_block else _TRIES
+    tries = 1 if connection.in_atomic_block else TRIES
     for n in range(1, tries + 1):
         # In somebody's transaction a failure could not be repeated: lock the floats first, then nothing can run short.
         is_patient = connection.in_atomic_block or n > 2
@@ -434,11 +450,11 @@ def _call(statement: str, arguments: list[Any], *, can_wait: bool = False) -> li
                 cursor.execute(statement, [*arguments, is_patient] if can_wait else arguments)
                 return cursor.fetchall()
         except Error as error:
-            _give_up(error, is_last=n == tries)
+            give_up(error, is_last=n == tries)
     raise AssertionError
 
 
-def _give_up(error: Error, *, is_last: bool) -> None:
+def give_up(error: Error, *, is_last: bool) -> None:
     """Raise in_progress, or the error itself, unless the call may be repeated."""
     state = getattr(error.__cause__, "sqlstate", None)
     if state in ("55P03", "57014") or (state in _REPEAT and is_last):
@@ -447,7 +463,7 @@ def _give_up(error: Error, *, is_last: bool) -> None:
         raise error
 
 
-def _outcome(
+def outcome_of(
     number: int,
     replayed: bool,
     sale_id: int | None,

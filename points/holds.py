@@ -23,15 +23,15 @@ from alliance.calc.money import MAX_FEN
 from alliance.refusals import declare
 from points import awards
 from points.bills import (
-    _TRIES,
+    TRIES,
     Bill,
     Caller,
     Outcome,
     OutletRef,
-    _call,
-    _give_up,
-    _outcome,
-    _with_kept_bonuses,
+    call,
+    give_up,
+    outcome_of,
+    with_kept_bonuses,
 )
 from points.calc import rebate
 from points.calc.digests import digest
@@ -99,7 +99,7 @@ def place(
         caller.number, caller.id, str(actor), digest(key), digest(body), wallet_id, outlet.outlet_id, terms.pk, at,
         points, bill_fen, lasts, reference.replace("\0", "")[:64], now,
     ]  # fmt: skip
-    outcome = _outcome(*_call(_PLACE, arguments)[0])
+    outcome = outcome_of(*call(_PLACE, arguments)[0])
     if outcome.is_booked and not outcome.replayed:
         _tell("hold.placed", outcome.sale_id, actor, now or at, unit_id, points=points)
     return outcome
@@ -117,13 +117,13 @@ def capture(*, hold_id: int, bill: Bill, caller: Caller, actor: Actor, now: date
         caller.number, caller.id, str(actor), digest(bill.key), digest(bill.body), hold_id, bill.outlet_id,
         bill.rest_id, bill.event_at, bill.paid_fen, bill.eligible_fen, bill.spend_points, bill.reference, now,
     ]  # fmt: skip
-    tries = 1 if connection.in_atomic_block else _TRIES
+    tries = 1 if connection.in_atomic_block else TRIES
     for n in range(1, tries + 1):
         try:
             outcome = _capture(bill, facts, is_patient=connection.in_atomic_block or n > 1)
-            return _with_kept_bonuses([outcome])[0]
+            return with_kept_bonuses([outcome])[0]
         except Error as error:
-            _give_up(error, is_last=n == tries)
+            give_up(error, is_last=n == tries)
         # A rule that ended meanwhile is not evaluated again.
         awards.forget()
     raise AssertionError
@@ -137,7 +137,7 @@ def _capture(bill: Bill, facts: list[Any], *, is_patient: bool) -> Outcome:
         given = decision.columns(bill) if decision else [None] * 8
         with connection.cursor() as cursor:
             cursor.execute(_CAPTURE, [*facts, *given, is_patient])
-            outcome = _outcome(*cursor.fetchone())
+            outcome = outcome_of(*cursor.fetchone())
     is_new = outcome.status == "booked" and not outcome.replayed
     return replace(outcome, bonuses=decision.said()) if decision and is_new else outcome
 
@@ -160,7 +160,7 @@ def release(
     Answers "refused" with hold_unknown, hold_closed, hold_expired (it timed out before) or key_reused.
     """
     arguments = [caller.number, caller.id, str(actor), digest(key), digest(body), hold_id, outlet_id, now]
-    outcome = _outcome(*_call(_RELEASE, arguments)[0])
+    outcome = outcome_of(*call(_RELEASE, arguments)[0])
     if outcome.is_booked and not outcome.replayed:
         _tell("hold.released", hold_id, actor, now or at, unit_id, points=-outcome.spent_points)
     return outcome
