@@ -590,6 +590,15 @@ _LAWS: dict[str, str] = {
             AND (w.scope = 1 OR EXISTS (SELECT FROM points_winding_float f WHERE f.winding_id = w.id AND f.float_id IN (a.id, a.float_id))))
           + (SELECT count(*) FROM points_winding w JOIN points_transfer t ON t.kind = 1 AND t.points > 0 AND w.scope = 1
               AND (t.event_at AT TIME ZONE 'Asia/Shanghai')::date > w.issue_ends_on)""",
+    "what expired went to breakage, or back to the budget or promotion credit it came from": """
+        SELECT count(*), count(*) FILTER (WHERE t.credit_id <> CASE WHEN a.kind IN (11, 12) THEN u.funder_id ELSE 5 END)
+        FROM points_transfer t JOIN points_lot_use u ON u.bucket = t.bucket AND u.wallet_id = t.wallet_id AND u.booked_at = t.booked_at AND u.transfer_id = t.id
+        JOIN points_account a ON a.id = u.funder_id WHERE t.kind = 3""",
+    "one merchant's money becomes another's by points that were spent or bonuses that were charged, not by clearing": """
+        SELECT count(*), count(*) FILTER (WHERE f.float_id <> g.float_id AND t.kind NOT IN (9, 18)) FROM points_transfer t
+        JOIN (SELECT id, CASE kind WHEN 3 THEN id ELSE float_id END AS float_id FROM points_account) f ON f.id = t.debit_id
+        JOIN (SELECT id, CASE kind WHEN 3 THEN id ELSE float_id END AS float_id FROM points_account) g ON g.id = t.credit_id
+        WHERE t.bucket = -1 AND t.wallet_id = 0""",
     SEALED: """
         SELECT sum(f.n), count(*) FILTER (WHERE s.digest IS DISTINCT FROM f.digest OR s.rows IS DISTINCT FROM f.n)
         FROM (SELECT DISTINCT sealed_on FROM points_seal ORDER BY 1 DESC LIMIT {days}) d CROSS JOIN LATERAL points_seal_digests(d.sealed_on) f
