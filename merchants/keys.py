@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance import events
 from alliance.actors import Actor
 from alliance.refusals import declare
+from merchants import tills
 from merchants.models import ApiKey, Merchant, Outlet, rows
 from merchants.models.key import Scope
 from merchants.staff import OUTLET_OF_ANOTHER
@@ -100,23 +101,28 @@ def revoke(*, key: ApiKey, actor: Actor, at: datetime) -> None:
 
 
 def find(secret: str, at: datetime) -> ApiKey | None:
-    """Return the key with this secret, with its merchant, if it has not ended."""
+    """Return the key with this secret, with its merchant and its own outlet's desk, if it has not ended."""
     with connection.cursor() as cursor:
-        cursor.execute(_find(), [secret[:_PREFIX_LENGTH]])
+        cursor.execute(_find(), [at, at, secret[:_PREFIX_LENGTH]])
         row = cursor.fetchone()
     if row is None:
         return None
     key = rows.instance(ApiKey, row[: rows.width(ApiKey)])
-    key.merchant = rows.instance(Merchant, row[rows.width(ApiKey) :])
+    desk = rows.width(ApiKey) + rows.width(Merchant)
+    key.merchant = rows.instance(Merchant, row[rows.width(ApiKey) : desk])
     if not secrets.compare_digest(bytes(key.digest), digest(secret)) or not key.is_active(at):
         return None
+    if row[desk] is not None:
+        key.desk = tills.desk_of(row[desk:], key.merchant)
     return key
 
 
 @cache
 def _find() -> str:
-    return f"""SELECT {rows.columns(ApiKey, "k")}, {rows.columns(Merchant, "m")}
-      FROM merchants_apikey k JOIN merchants_merchant m ON m.id = k.merchant_id WHERE k.prefix = %s"""
+    return f"""SELECT {rows.columns(ApiKey, "k")}, {rows.columns(Merchant, "m")}, {tills.desk_columns()}
+      FROM merchants_apikey k JOIN merchants_merchant m ON m.id = k.merchant_id
+      LEFT JOIN merchants_outlet o ON o.id = k.outlet_id AND o.merchant_id = m.id {tills.DESK_TERMS}
+      WHERE k.prefix = %s"""
 
 
 def touch(key: ApiKey, at: datetime) -> None:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance.refusals import Refused, declare
 from merchants.calc import memberfield
 from merchants.guesses import Tries, Whose
-from merchants.models import ApiKey, Outlet, SpentToken, rows
+from merchants.models import ApiKey, Merchant, Outlet, SpentToken, rows
 from points import identify as book
 from points.identify import Found
 from points.models import Account, Terms, Wallet
@@ -109,9 +109,14 @@ def desk_for(key: ApiKey, outlet_id: int, at: datetime) -> Outlet | None:
         row = cursor.fetchone()
     if row is None:
         return None
+    return desk_of(row, key.merchant)
+
+
+def desk_of(row: Sequence[Any], merchant: Merchant) -> Outlet:
+    """Return the outlet, with the merchant and the terms, from the columns of `desk_columns`."""
     first, last = rows.width(Outlet), rows.width(Outlet) + rows.width(Terms)
     outlet = rows.instance(Outlet, row[:first])
-    outlet.merchant = key.merchant
+    outlet.merchant = merchant
     if row[first] is not None:
         outlet.terms_now = rows.instance(Terms, row[first:last])
         if row[last] is not None:
@@ -119,14 +124,20 @@ def desk_for(key: ApiKey, outlet_id: int, at: datetime) -> Outlet | None:
     return outlet
 
 
-@functools.cache
-def _desk() -> str:
-    return f"""SELECT {rows.columns(Outlet, "o")}, {rows.columns(Terms, "t")}, r.id
-      FROM merchants_outlet o JOIN merchants_merchant m ON m.id = o.merchant_id
-      LEFT JOIN points_terms t
+def desk_columns() -> str:
+    return f"{rows.columns(Outlet, 'o')}, {rows.columns(Terms, 't')}, r.id"
+
+
+# The terms in force at a time, given twice, and where the rest of a rebate waits; of merchant m and outlet o.
+DESK_TERMS = f"""LEFT JOIN points_terms t
         ON t.float_id = m.float_id AND t.valid_from <= %s AND (t.valid_to IS NULL OR t.valid_to > %s)
       LEFT JOIN points_account r
-        ON r.kind = {int(Account.Kind.REST)} AND r.terms_id = t.id AND r.centre_id = o.centre_account_id
+        ON r.kind = {int(Account.Kind.REST)} AND r.terms_id = t.id AND r.centre_id = o.centre_account_id"""
+
+
+@functools.cache
+def _desk() -> str:
+    return f"""SELECT {desk_columns()} FROM merchants_outlet o JOIN merchants_merchant m ON m.id = o.merchant_id {DESK_TERMS}
       WHERE o.id = %s AND o.merchant_id = %s"""
 
 

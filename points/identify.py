@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
@@ -80,7 +80,7 @@ def by_code(code: str, at: datetime) -> Found:
         raise CODE_EXPIRED() if was_ours else CODE_UNKNOWN()
     if not Pass.objects.filter(pk=member_pass.pk, code_step__lt=step).update(code_step=step):
         raise CODE_USED()
-    return _found(member_pass, "code", at)
+    return _found(member_pass.wallet_id, member_pass.wallet.tier, secret, "code", at)
 
 
 def by_phone(phone: str, at: datetime) -> Found:
@@ -108,26 +108,31 @@ def _by_handle(kind: str, value: str, at: datetime) -> Found:
 def many(items: Sequence[tuple[str, str]], at: datetime) -> list[Found | Refused]:
     """Find many by (kind, value) in one query; each answer is a wallet or the refusal. Codes go one by one."""
     wanted = {digest_of(kind, value) for kind, value in items if kind != "code"}
-    handles = Handle.objects.open(at).filter(digest__in=list(wanted)).select_related("wallet__code_pass")
-    holders = {bytes(handle.digest): handle for handle in handles} if wanted else {}
+    holders: dict[bytes, tuple[int, int, bytes]] = {}
+    if wanted:
+        with connection.cursor() as cursor:
+            cursor.execute(_HOLDERS, [list(wanted), at, at])
+            holders = {bytes(row[0]): row[1:] for row in cursor.fetchall()}
     return [_one(kind, value, holders, at) for kind, value in items]
 
 
-def _one(kind: str, value: str, holders: dict[bytes, Handle], at: datetime) -> Found | Refused:
+_HOLDERS = """SELECT h.digest, h.wallet_id, w.tier, p.code_secret
+  FROM points_handle h JOIN points_wallet w ON w.id = h.wallet_id JOIN points_pass p ON p.wallet_id = w.id
+  WHERE h.digest = ANY (%s) AND (h.ends_at IS NULL OR h.ends_at > %s) AND h.starts_at <= %s"""
+
+
+def _one(kind: str, value: str, holders: dict[bytes, tuple[int, int, bytes]], at: datetime) -> Found | Refused:
     if kind == "code":
         try:
             return by_code(value, at)
         except Refused as refusal:
             return refusal
-    handle = holders.get(digest_of(kind, value))
-    if handle is None:
-        return MEMBER_UNKNOWN()
-    return _found(handle.wallet.code_pass, kind, at)
+    holder = holders.get(digest_of(kind, value))
+    return MEMBER_UNKNOWN() if holder is None else _found(*holder, kind, at)
 
 
-def _found(member_pass: Pass, proof: str, at: datetime) -> Found:
-    mark = codes.mark_of(bytes(member_pass.code_secret), shanghai_day(at))
-    return Found(member_pass.wallet_id, proof, member_pass.wallet.tier, mark)
+def _found(wallet_id: int, tier: int, secret: bytes, proof: str, at: datetime) -> Found:
+    return Found(wallet_id, proof, tier, codes.mark_of(bytes(secret), shanghai_day(at)))
 
 
 def digest_of(kind: str, value: str) -> bytes:

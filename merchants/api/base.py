@@ -170,8 +170,11 @@ class MerchantView(APIView):
         number = number or self.key.outlet_id
         if number is None:
             raise OUTLET_MISSING()
-        outlet = tills.desk_for(self.key, number, timezone.now())
-        if outlet is None or (self.key.outlet_id and outlet.pk != self.key.outlet_id):
+        if self.key.outlet_id is None:
+            outlet = tills.desk_for(self.key, number, timezone.now())
+        else:
+            outlet = self.key.desk if number == self.key.outlet_id else None
+        if outlet is None:
             raise OUTLET_OF_ANOTHER()
         if outlet.is_test != self.key.is_test:
             raise NO_TEST_OUTLET() if self.key.is_test else OUTLET_OF_ANOTHER()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from alliance.models import User
+    from merchants.models.outlet import Outlet
 
 
 class Scope(models.TextChoices):
@@ -60,6 +61,8 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
 
     objects = ApiKeyQuerySet.as_manager()
+    # Its own outlet with the terms in force, where they were read together with the key (merchants.keys.find).
+    desk: Outlet | None = None
 
     class Meta:
         verbose_name = _("API key")

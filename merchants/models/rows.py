@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, models
@@ -17,9 +18,14 @@ def columns(model: type[models.Model], alias: str) -> str:
 
 def instance(model: type[Row], values: Sequence[Any]) -> Row:
     """Return an instance from the values of its columns, in the same order."""
-    names = [field.attname for field in model._meta.concrete_fields]
-    return model.from_db(DEFAULT_DB_ALIAS, names, values)
+    return model.from_db(DEFAULT_DB_ALIAS, _names(model), values)
 
 
+@cache
+def _names(model: type[models.Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+@cache
 def width(model: type[models.Model]) -> int:
     return len(model._meta.concrete_fields)
