@@ -4,11 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    # First: tills ask most often, and addresses are tried in their order.
+    path("api/v1/", include("merchants.api.urls")),
     path("", include("alliance.web.urls")),
     path("", include("members.web.urls")),
     path("", include("merchants.web.urls")),
     path("", include("points.web.urls")),
-    path("api/v1/", include("merchants.api.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -137,7 +137,8 @@ DESK_TERMS = f"""LEFT JOIN points_terms t
 
 @functools.cache
 def _desk() -> str:
-    return f"""SELECT {desk_columns()} FROM merchants_outlet o JOIN merchants_merchant m ON m.id = o.merchant_id {DESK_TERMS}
+    return f"""SELECT {desk_columns()}
+      FROM merchants_outlet o JOIN merchants_merchant m ON m.id = o.merchant_id {DESK_TERMS}
       WHERE o.id = %s AND o.merchant_id = %s"""
 
 

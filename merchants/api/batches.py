@@ -80,11 +80,10 @@ class BatchView(MerchantView):
         ),
     )
     def post(self, request: Request) -> Response:
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
-        raw = given.validated_data["sales"]
+        given = self.Input.read(request.data)
+        raw = given["sales"]
         items, wrong = self.read(raw)
-        outlet = self.outlet(given.validated_data.get("outlet"))
+        outlet = self.outlet(given.get("outlet"))
         now = timezone.now()
         answered = iter(
             sales.batch(outlet=outlet, items=items, caller=self.caller, actor=self.actor, at=now) if items else []
@@ -106,11 +105,10 @@ class BatchView(MerchantView):
 
     def read(self, raw: list[dict[str, Any]]) -> tuple[list[sales.BatchItem], dict[int, Exception]]:
         """Return the items that can be read, and by position what is wrong with the others."""
-        reader = Documented.Item()
         items, wrong = [], {}
         for position, sale in enumerate(raw):
             try:
-                data = reader.run_validation(sale)
+                data = Documented.Item.read(sale)
                 key = read_request_key(data.pop("key"))
                 data["lines"] = fields.read_lines(data.get("lines"))
                 items.append(sales.BatchItem(key, sales.Request(**data)))

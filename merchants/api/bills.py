@@ -46,9 +46,7 @@ class SaleView(MerchantView):
 
     @extend_schema(operation_id="recordSale", tags=["sales"], request=Input, parameters=[REQUEST_KEY], responses=BOOKED)
     def post(self, request: Request) -> Response:
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
+        data = self.Input.read(request.data)
         if data["spend_points"] and Scope.SPENDS not in self.key.scopes:
             raise SCOPE_MISSING(scope=str(Scope.SPENDS))
         return self.record(data, data["spend_points"], data.get("eligible_fen"))
@@ -92,7 +90,5 @@ class SpendView(SaleView):
         operation_id="recordSpend", tags=["sales"], request=Input, parameters=[REQUEST_KEY], responses=BOOKED
     )
     def post(self, request: Request) -> Response:
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
+        data = self.Input.read(request.data)
         return self.record(data, data["spend_points"], 0)

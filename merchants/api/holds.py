@@ -83,9 +83,7 @@ class HoldsView(MerchantView):
         ),
     )
     def post(self, request: Request) -> Response:
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
+        data = self.Input.read(request.data)
         key = self.request_key
         held = holds.place(
             outlet=self.outlet(data.get("outlet")),
@@ -162,9 +160,7 @@ class CaptureView(MerchantView):
         ),
     )
     def post(self, request: Request, hold_id: int) -> Response:
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
+        data = self.Input.read(request.data)
         if data.get("eligible_fen") != 0 and Scope.SALES not in self.key.scopes:
             raise SCOPE_MISSING(scope=str(Scope.SALES))
         key = self.request_key
@@ -205,10 +201,9 @@ class ReleaseView(MerchantView):
         ),
     )
     def post(self, request: Request, hold_id: int) -> Response:
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = self.Input.read(request.data)
         held = holds.release(
-            outlet=self.outlet(given.validated_data.get("outlet")),
+            outlet=self.outlet(given.get("outlet")),
             hold_id=hold_id,
             caller=self.caller,
             key=self.request_key,

@@ -48,9 +48,7 @@ class IdentifyView(MerchantView):
         ),
     )
     def post(self, request: Request) -> Response:
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
+        data = self.Input.read(request.data)
         now = timezone.now()
         outlet = self.outlet(data.get("outlet"))
         whose = guesses.who(self.caller, self.actor)

@@ -61,9 +61,7 @@ class QuoteView(MerchantView):
         ),
     )
     def post(self, request: Request) -> Response:
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
+        data = self.Input.read(request.data)
         now = timezone.now()
         outlet = self.outlet(data.get("outlet"))
         token = data.get("member_token")

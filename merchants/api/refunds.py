@@ -52,16 +52,6 @@ class RefundInput(fields.Body):
             raise serializers.ValidationError({"lines": [refunding.EITHER]})
         return given
 
-    @property
-    def wanted(self) -> refunding.Request:
-        given = self.validated_data
-        return refunding.Request(
-            fen=given.get("refund_fen"),
-            lines=tuple((line["line"], line["units"]) for line in given.get("lines", ())),
-            cash_given=given["cash_given"],
-            reason=given["reason"],
-        )
-
 
 @extend_schema_serializer(component_name="RefundFigures")
 class FiguresOutput(serializers.Serializer[Any]):
@@ -102,9 +92,14 @@ class RefundingView(MerchantView):
     scope = Scope.REFUND
 
     def read(self, request: Request) -> tuple[Outlet, refunding.Request]:
-        given = RefundInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        return self.outlet(given.validated_data.get("outlet")), given.wanted
+        given = RefundInput.read(request.data)
+        wanted = refunding.Request(
+            fen=given.get("refund_fen"),
+            lines=tuple((line["line"], line["units"]) for line in given.get("lines", ())),
+            cash_given=given["cash_given"],
+            reason=given["reason"],
+        )
+        return self.outlet(given.get("outlet")), wanted
 
 
 class RefundView(RefundingView):

@@ -51,10 +51,9 @@ class VoidView(MerchantView):
         ),
     )
     def post(self, request: Request, sale_id: int) -> Response:
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = self.Input.read(request.data)
         receipt = sales.void(
-            outlet=self.outlet(given.validated_data.get("outlet")),
+            outlet=self.outlet(given.get("outlet")),
             sale_id=sale_id,
             caller=self.caller,
             key=self.request_key,
