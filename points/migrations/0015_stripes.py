@@ -5,6 +5,8 @@ from pathlib import Path
 from django.db import migrations
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
+# Whatever takes it as an argument is written again with it.
+_LINE = "DROP TYPE points_line CASCADE"
 
 
 def read(name):
@@ -14,4 +16,4 @@ def read(name):
 class Migration(migrations.Migration):
     dependencies = [("points", "0014_backtest")]
 
-    operations = [read(name) for name in ("privileges",)]
+    operations = [migrations.RunSQL(_LINE, migrations.RunSQL.noop), *(read(name) for name in ("post", "privileges"))]

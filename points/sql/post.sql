@@ -58,90 +58,81 @@ CREATE OR REPLACE FUNCTION points_post_one(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  -- Scalars, not records: a field of a record is looked up by its name each time.
-  w_balance bigint; w_pending bigint; w_free bigint; w_seq bigint; w_last timestamptz; w_open boolean; w_fits boolean;
-  t_id bigint; t_kept integer; t_float bigint; t_proceeds bigint; t_fee_rest bigint; t_rate integer; t_member integer; t_spend_fee integer; t_matures integer;
-  t_holdback integer; f_closed date; f_balance bigint; ev_day date; rebate integer; fee integer;
+  -- Scalars, not records: a field of a record is looked up by its name each time. Few assignments: PL/pgSQL prepares each
+  -- expression anew in every transaction, while a statement that runs anyway takes one more column almost for nothing.
+  w_balance bigint; w_free bigint; w_seq bigint; w_last timestamptz; w_open boolean; fits boolean; is_new boolean;
+  t_id bigint; t_kept integer; t_float bigint; t_proceeds bigint; t_fee_rest bigint; t_rate integer; t_member integer; t_spend_fee integer;
+  f_balance bigint; rebate integer; fee integer;
   k points_key; r record;
-  ts timestamptz; st smallint := 0; pts integer; rst integer; fig bigint; left_over bigint; x bigint; is_late boolean := false;
-  b64 smallint := (p_wallet % 64)::smallint; today date; day date; promised date; due date; expires date; is_mature boolean; jid bigint; at timestamptz;
-  earn_at timestamptz; legs integer; bal bigint; pend bigint; free bigint;
-  is_promised boolean := false; m_pts integer := 0; m_rst integer := 0;
+  ts timestamptz; left_over bigint; x bigint; is_late boolean := false; earns boolean := false; is_promised boolean := false;
+  b64 smallint; today date; day date; promised date; matures date; due date; expires date; is_mature boolean;
+  earn_id bigint; earn_at timestamptz;
 BEGIN
-  -- 1 the wallet is locked; beside it the terms and what the bill comes to
-  SELECT z.balance, z.pending, z.balance - z.pending - z.held, z.seq, z.last_at, z.frozen_at IS NULL,
-      t.id, 10000 - t.member_bps - t.centre_bps - t.promo_bps, t.float_id, t.proceeds_id, t.fee_rest_id, t.rate_bps, t.member_bps, t.spend_fee_bps, t.matures_days, t.holdback_days,
-      f.closed_on, f.balance, (p_event AT TIME ZONE 'Asia/Shanghai')::date, (p_eligible::bigint * t.rate_bps + 5000) / 10000, p_spend::bigint * t.spend_fee_bps / 10000,
+  -- 1 the wallet is locked
+  SELECT z.balance, z.balance - z.pending - z.held, z.seq, z.last_at, z.frozen_at IS NULL
+    INTO w_balance, w_free, w_seq, w_last, w_open FROM points_wallet z WHERE z.id = p_wallet FOR NO KEY UPDATE;
+  ts := CASE WHEN p_now IS NULL THEN clock_timestamp() WHEN p_at_event THEN p_event ELSE p_now END;
+  today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
+  -- 2 in a new snapshot: whether the key is new, the terms, what the bill comes to, and what its rows will say.
+  -- Row 41: the terms are those of the till's time; close, maturity and expiry count from the day on which the bill arrives.
+  SELECT k.key IS NULL, t.id, 10000 - t.member_bps - t.centre_bps - t.promo_bps, t.float_id, t.proceeds_id, t.fee_rest_id, t.rate_bps, t.member_bps, t.spend_fee_bps,
+      f.balance, b.rebate::integer, (b.rebate * t.member_bps / 10000)::integer, (p_spend::bigint * t.spend_fee_bps / 10000)::integer,
+      greatest(today, f.closed_on + 1), today + t.matures_days, greatest(today, f.closed_on + 1) + t.holdback_days, t.matures_days = 0,
+      CASE t.matures_days WHEN 0 THEN least((p_event AT TIME ZONE 'Asia/Shanghai')::date, today) ELSE today + t.matures_days END,
+      (date_trunc('quarter', today + interval '24 months') + interval '3 months - 1 day')::date,
+      greatest(ts, w_last + interval '1 microsecond'), (p_wallet % 64)::smallint, nextval('points_transfer_id'), 1, 0::smallint, false, p_spend,
       p_paid BETWEEN 0 AND 1000000000 AND p_spend BETWEEN 0 AND 1000000000 AND p_paid + p_spend > 0 AND p_eligible BETWEEN 0 AND p_paid
         AND p_spend::bigint * 10000 <= (p_paid::bigint + p_spend) * t.spend_share_bps AND p_outlet IS NOT NULL
         AND p_event >= t.valid_from AND p_event < coalesce(t.valid_to, '2200-01-01 00:00+00')
-        AND (p_now IS NOT NULL OR p_event <= clock_timestamp() + interval '5 minutes')
+        AND (p_now IS NOT NULL OR p_event <= ts + interval '5 minutes')
         AND p_key IS NOT NULL AND p_body IS NOT NULL AND p_caller_kind IS NOT NULL AND p_caller_id IS NOT NULL AND length(p_actor) <= 40
-    INTO w_balance, w_pending, w_free, w_seq, w_last, w_open, t_id, t_kept, t_float, t_proceeds, t_fee_rest, t_rate, t_member, t_spend_fee, t_matures, t_holdback,
-      f_closed, f_balance, ev_day, rebate, fee, w_fits
-    FROM points_wallet z, points_account a JOIN points_terms t ON t.id = a.terms_id JOIN points_account f ON f.id = t.float_id
-    WHERE z.id = p_wallet AND a.id = p_rest AND a.kind = 5 FOR NO KEY UPDATE OF z;
-  IF w_seq IS NULL AND EXISTS (SELECT FROM points_account a WHERE a.id = p_rest AND a.kind = 5) AND p_wallet IS NOT NULL THEN
-    st := 4;
-  ELSIF w_fits IS NOT TRUE THEN
-    RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023';
-  END IF;
-  -- 2 the key, in a new snapshot
-  SELECT * INTO k FROM points_key z WHERE z.caller_kind = p_caller_kind AND z.caller_id = p_caller_id AND z.key = p_key;
-  IF k.key IS NOT NULL THEN
-    IF k.body <> p_body OR k.wallet_id <> p_wallet THEN
-      RETURN QUERY SELECT 1, 5::smallint, false, NULL::bigint, NULL::timestamptz, 0, 0, 0, NULL::bigint, NULL::bigint, NULL::bigint;
+    INTO is_new, t_id, t_kept, t_float, t_proceeds, t_fee_rest, t_rate, t_member, t_spend_fee,
+      f_balance, rebate, points, fee, day, promised, due, is_mature, matures, expires, booked_at, b64, sale_id, ord, status, replayed, spent, fits
+    FROM points_account a JOIN points_terms t ON t.id = a.terms_id JOIN points_account f ON f.id = t.float_id
+      CROSS JOIN LATERAL (SELECT (p_eligible::bigint * t.rate_bps + 5000) / 10000 AS rebate) b
+      LEFT JOIN points_key k ON k.caller_kind = p_caller_kind AND k.caller_id = p_caller_id AND k.key = p_key
+    WHERE a.id = p_rest AND a.kind = 5;
+  -- 3 the decision
+  IF (fits AND is_new AND w_open AND p_spend <= w_free) IS NOT TRUE THEN
+    IF p_wallet IS NULL OR t_id IS NULL OR w_seq IS NOT NULL AND fits IS NOT TRUE THEN
+      RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023';
+    END IF;
+    booked_at := NULL; sale_id := NULL; points := 0; spent := 0; rest := 0;
+    SELECT * INTO k FROM points_key z WHERE z.caller_kind = p_caller_kind AND z.caller_id = p_caller_id AND z.key = p_key;
+    IF k.key IS NULL THEN
+      status := CASE WHEN w_seq IS NULL THEN 4 WHEN NOT w_open THEN 3 ELSE 2 END;
+      IF status = 2 THEN balance_after := w_balance; available_after := w_free; figure := w_free; END IF;
+      INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, balance_after, available_after, figure, status)
+        VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, balance_after, available_after, figure, status);
+    ELSIF k.body <> p_body OR k.wallet_id <> p_wallet THEN
+      status := 5;
     ELSE
       RETURN QUERY SELECT 1, k.status, true, k.sale_id, k.booked_at, k.points, k.spent, k.rest, k.balance_after, k.available_after, k.figure;
+      RETURN;
     END IF;
+    RETURN NEXT;
     RETURN;
   END IF;
-  -- 3 the decision
-  IF st = 0 THEN
-    IF NOT w_open THEN
-      st := 3;
-    ELSIF p_spend > w_free THEN
-      st := 2; fig := w_free;
-    END IF;
-  END IF;
-  IF st > 0 THEN
-    INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, balance_after, available_after, figure, status)
-      VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, CASE st WHEN 2 THEN w_balance END, fig, fig, st);
-    RETURN QUERY SELECT 1, st, false, NULL::bigint, NULL::timestamptz, 0, 0, 0, CASE st WHEN 2 THEN w_balance END, fig, fig;
-    RETURN;
-  END IF;
-  pts := rebate::bigint * t_member / 10000;
-  rst := rebate - pts;
+  rest := rebate - points;
   IF rebate > 0 THEN
+    earns := true;
     is_late := NOT p_patient AND f_balance >= 4 * rebate::bigint;
     IF NOT is_late THEN
       UPDATE points_account SET balance = balance - rebate WHERE id = t_float AND balance >= rebate;
       IF NOT FOUND THEN
         -- A postpaid merchant owes it (row 8): reckoned as agreed, nothing moves until it has paid. Else without points (row 3).
-        fig := rebate; is_promised := points_take_line(t_float, rebate);
-        IF is_promised THEN m_pts := pts; m_rst := rst; ELSE st := 1; END IF;
-        pts := 0; rst := 0;
+        figure := rebate; is_promised := points_take_line(t_float, rebate); earns := false;
+        IF NOT is_promised THEN status := 1; points := 0; rest := 0; END IF;
       END IF;
     END IF;
   END IF;
-  ts := CASE WHEN p_now IS NULL THEN clock_timestamp() WHEN p_at_event THEN points_clock(p_event) ELSE points_clock(p_now) END;
+  IF p_now IS NOT NULL THEN PERFORM points_clock(ts); END IF;
   -- 4 the writing
-  today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
-  -- Row 41: the terms are those of the till's time; close, maturity and expiry count from the day on which the bill arrives.
-  day := greatest(today, f_closed + 1);
-  promised := today + t_matures;
-  is_mature := promised <= today;
-  due := day + t_holdback;
-  expires := (date_trunc('quarter', today + interval '24 months') + interval '3 months - 1 day')::date;
-  legs := (p_spend > 0)::integer + (pts + rst > 0)::integer;
-  at := greatest(ts, w_last + interval '1 microsecond');
-  earn_at := CASE legs WHEN 2 THEN at + interval '1 microsecond' ELSE at END;
-  jid := nextval('points_transfer_id');
-  bal := w_balance - p_spend + pts;
-  pend := CASE WHEN is_mature THEN w_pending ELSE w_pending + pts END;
-  free := w_free - p_spend + CASE WHEN is_mature THEN pts ELSE 0 END;
-  -- lots: begin
+  balance_after := w_balance - p_spend + CASE WHEN earns THEN points ELSE 0 END;
+  available_after := w_free - p_spend + CASE WHEN earns AND is_mature THEN points ELSE 0 END;
+  earn_id := sale_id; earn_at := booked_at;
   IF p_spend > 0 THEN
+    -- lots: begin
     left_over := p_spend;
     FOR r IN SELECT z.ctid AS tid, z.remaining - z.held AS remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
         WHERE z.bucket = b64 AND z.wallet_id = p_wallet AND z.matures_on = '2000-01-01' AND z.remaining > z.held
@@ -149,56 +140,56 @@ BEGIN
       x := least(left_over, r.remaining);
       WITH u AS (UPDATE points_lot SET remaining = remaining - x WHERE ctid = r.tid)
       INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
-        VALUES (b64, p_wallet, at, jid, r.lapses_on, r.funder_id, r.expires_on, x);
+        VALUES (b64, p_wallet, booked_at, sale_id, r.lapses_on, r.funder_id, r.expires_on, x);
       left_over := left_over - x;
       EXIT WHEN left_over = 0;
     END LOOP;
     IF left_over > 0 THEN RAISE EXCEPTION 'wallet % has fewer points in its lots than in its balance', p_wallet; END IF;
-  END IF;
-  -- lots: end
-  -- lots: begin
-  IF pts > 0 THEN
-    INSERT INTO points_lot AS z (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on, earned, remaining)
-      VALUES (b64, p_wallet, CASE WHEN is_mature THEN '2000-01-01' ELSE promised END, expires, t_float, expires, pts, pts)
-      ON CONFLICT (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on)
-      DO UPDATE SET earned = z.earned + excluded.earned, remaining = z.remaining + excluded.remaining, is_open = true;
-  END IF;
-  -- lots: end
-  IF p_spend > 0 THEN
+    -- lots: end
+    w_seq := w_seq + 1;
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
         debit_id, credit_id, points, rest_id, rest, due_on, balance_after)
-      VALUES (b64, p_wallet, at, w_seq + 1, jid, jid, 2, p_event, day, p_outlet, p_actor,
+      VALUES (b64, p_wallet, booked_at, w_seq, sale_id, sale_id, 2, p_event, day, p_outlet, p_actor,
           p_wallet, t_proceeds, p_spend - fee, CASE WHEN fee > 0 THEN t_fee_rest END, fee, due, w_balance - p_spend);
+    IF earns THEN earn_id := nextval('points_transfer_id'); earn_at := booked_at + interval '1 microsecond'; END IF;
   END IF;
-  IF pts + rst > 0 THEN
+  IF earns THEN
+    -- lots: begin
+    IF points > 0 THEN
+      INSERT INTO points_lot AS z (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on, earned, remaining)
+        VALUES (b64, p_wallet, CASE WHEN is_mature THEN '2000-01-01' ELSE promised END, expires, t_float, expires, points, points)
+        ON CONFLICT (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on)
+        DO UPDATE SET earned = z.earned + excluded.earned, remaining = z.remaining + excluded.remaining, is_open = true;
+    END IF;
+    -- lots: end
+    w_seq := w_seq + 1;
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
         debit_id, credit_id, points, rest_id, rest, matures_on, expires_on, due_on, balance_after)
-      VALUES (b64, p_wallet, earn_at, w_seq + legs, CASE legs WHEN 1 THEN jid ELSE nextval('points_transfer_id') END, jid, 1, p_event, day, p_outlet, p_actor,
-          t_float, p_wallet, pts, CASE WHEN rst > 0 THEN p_rest END, rst, CASE WHEN is_mature THEN least(ev_day, today) ELSE promised END, expires, due, bal);
+      VALUES (b64, p_wallet, earn_at, w_seq, earn_id, sale_id, 1, p_event, day, p_outlet, p_actor,
+          t_float, p_wallet, points, CASE WHEN rest > 0 THEN p_rest END, rest, matures, expires, due, balance_after);
   END IF;
   INSERT INTO points_sale (outlet_id, booked_at, id, wallet_id, float_id, terms_id, event_at, booked_on, bill_fen, paid_fen, eligible_fen,
       rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
-    VALUES (p_outlet, at, jid, p_wallet, t_float, t_id, p_event, day, p_paid + p_spend, p_paid, p_eligible,
-      rebate, pts + m_pts, rst + m_rst, p_spend, fee, t_rate, t_member, t_spend_fee, 1, CASE WHEN is_promised THEN 2 ELSE st END, p_actor, coalesce(p_reference, ''));
+    VALUES (p_outlet, booked_at, sale_id, p_wallet, t_float, t_id, p_event, day, p_paid + p_spend, p_paid, p_eligible,
+      rebate, points, rest, p_spend, fee, t_rate, t_member, t_spend_fee, 1, CASE WHEN is_promised THEN 2 ELSE status END, p_actor, coalesce(p_reference, ''));
   IF is_promised THEN
     INSERT INTO points_promise (sale_id, outlet_id, booked_at, wallet_id, float_id, terms_id, rest_id, booked_on, matures_on, expires_on, points, rest,
         owed_after, limit_fen, state)
-      SELECT jid, p_outlet, at, p_wallet, t_float, t_id, p_rest, day, promised, expires, m_pts, m_rst, l.owed_fen, l.limit_fen, 1
-        FROM points_credit_line l WHERE l.float_id = t_float;
+      SELECT v.*, l.owed_fen, l.limit_fen, 1
+        FROM (VALUES (sale_id, p_outlet, booked_at, p_wallet, t_float, t_id, p_rest, day, promised, expires, points, rest)) v, points_credit_line l
+        WHERE l.float_id = t_float;
   END IF;
   INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, sale_id, booked_at, balance_after, available_after, figure, points, spent, rest, status)
-    VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, jid, at, bal, free, fig, pts + m_pts, p_spend, rst + m_rst, st);
-  IF legs > 0 THEN
-    UPDATE points_wallet SET balance = bal, pending = pend, seq = w_seq + legs, last_at = earn_at,
-      credit = credit + CASE WHEN st = 0 AND NOT is_promised THEN points_credit_of(rebate, t_kept) ELSE 0 END WHERE id = p_wallet;
+    VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, sale_id, booked_at, balance_after, available_after, figure, points, p_spend, rest, status);
+  IF earns OR p_spend > 0 THEN
+    UPDATE points_wallet SET balance = balance_after, pending = pending + CASE WHEN earns AND NOT is_mature THEN points ELSE 0 END, seq = w_seq,
+      last_at = earn_at, credit = credit + CASE WHEN earns THEN points_credit_of(rebate, t_kept) ELSE 0 END WHERE id = p_wallet;
   END IF;
   -- 5 the float, when it was plenty
   IF is_late THEN
     UPDATE points_account SET balance = balance - rebate WHERE id = t_float AND balance >= rebate;
   END IF;
   IF is_late AND NOT FOUND THEN RAISE EXCEPTION 'float % ran short meanwhile', t_float USING ERRCODE = '40001'; END IF;
-  ord := 1; status := st; replayed := false; sale_id := jid; booked_at := at; points := pts + m_pts; spent := p_spend; rest := rst + m_rst;
-  balance_after := bal; available_after := free; figure := fig;
   RETURN NEXT;
 END $$;
 
