@@ -156,6 +156,7 @@ CELERY_BEAT_SCHEDULE = {
     "winding-up": {"task": "points.tasks.wind_up", "schedule": crontab(minute="35", hour="1")},
     "figures": {"task": "alliance.tasks.reckon_figures", "schedule": 300.0},
     "sessions": {"task": "alliance.tasks.sweep_sessions", "schedule": crontab(minute="40", hour="3")},
+    "awards": {"task": "points.tasks.prune_awards", "schedule": crontab(minute="20", hour="3")},
     "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},
     # After the close; the later hours go on with a run that was stopped.
     "clear": {"task": "merchants.tasks.clear", "schedule": crontab(minute="30", hour="1-6")},
@@ -218,6 +219,10 @@ CLEARING_MINIMUM_FEN = env.number("CLEARING_MINIMUM_FEN", 100_00)
 BANK_FORMAT = env.text("BANK_FORMAT", "plain")
 BANK_NAME = env.text("BANK_NAME", "BANK")
 BANK_ACCOUNT = env.text("BANK_ACCOUNT", "0000")
+# Who operates the alliance, as it stands in law; the account may be in another name (a custodian's).
+OPERATOR_NAME = env.text("OPERATOR_NAME", "")
+OPERATOR_TAX_NUMBER = env.text("OPERATOR_TAX_NUMBER", "")
+BANK_ACCOUNT_NAME = env.text("BANK_ACCOUNT_NAME", OPERATOR_NAME)
 
 # --- messages that leave the house (alliance/ports) ---------------------------------------------
 # demo: kept for the page to show; console: on the terminal; both are refused by `check --deploy`.

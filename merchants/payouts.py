@@ -30,6 +30,7 @@ from merchants.banks import adapter
 from merchants.banks.files import Header, Payment
 from merchants.calc import references
 from merchants.models import PayoutLine, PayoutRun
+from merchants.topups import booking_time
 from points import clearing
 from points.models import Payout
 
@@ -190,7 +191,7 @@ def content_of(run: PayoutRun, filed_on: Any = None, lines: list[PayoutLine] | N
     ]
     on = filed_on or run.filed_on
     assert on is not None  # a run in its file has a day
-    header = Header(run.pk, on, settings.BANK_NAME, settings.BANK_ACCOUNT)
+    header = Header(run.pk, on, settings.BANK_NAME, settings.BANK_ACCOUNT, settings.BANK_ACCOUNT_NAME)
     content: bytes = adapter(run.bank_format or settings.BANK_FORMAT).write(header, payments)
     return content
 
@@ -228,7 +229,7 @@ def describe_fee(approval: Approval) -> str:
 @approvals.kind("merchants.fee", permission="payout.approve", title=_("Fee withdrawn"), describe=describe_fee)
 def fee_decided(approval: Approval, actor: Actor, at: datetime) -> Payout:
     """Set the amount apart; it leaves with the next run. Refuses: fee_short, clearing_amount_invalid."""
-    payout = clearing.withdraw_fee(amount_fen=approval.facts["amount_fen"], actor=actor, at=at)
+    payout = clearing.withdraw_fee(amount_fen=approval.facts["amount_fen"], actor=actor, at=at, now=booking_time.get())
     events.record("fee.withdrawn", payout, actor, at, {"amount_fen": payout.amount_fen})
     return payout
 

@@ -119,24 +119,55 @@ def exposures() -> list[Shop]:
     return _shops("risk.exposed", _EXPOSED, {})
 
 
+# From these shares of a loss budget on somebody should look at it, or at once, in 1/100.
+LOSS_WARN, LOSS_BAD = 80, 100
+
+
 @dataclass(frozen=True, slots=True)
 class LossBudget:
+    """A rule that may give more than the bound of gifts by others, up to a sum that two people approved."""
+
     version_id: int
+    rule: str
+    version: int
     name: str
+    state: str
+    payer_id: int
+    asked_by: str
+    approved_by: str
+    starts_at: datetime
+    ends_at: datetime | None
     used: int
-    limit: int | None
+    limit: int
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.used)
+
+    @property
+    def share(self) -> int:
+        """How much of it is used, in 1/100, rounded down."""
+        return self.used * 100 // self.limit if self.limit else 100
+
+    @property
+    def sign(self) -> str:
+        return "bad" if self.share >= LOSS_BAD else "warn" if self.share >= LOSS_WARN else "good"
 
 
-_LOSSES = """SELECT v.id, r.code || ' v' || v.version, coalesce(u.points, 0)::bigint,
-  (v.definition -> 'loss' ->> 'fen')::bigint
+# What a rule gave counts through all its versions; so the newest that has a loss budget says what is left.
+_LOSSES = """SELECT v.id, r.code, v.version, v.definition -> 'loss' ->> 'name', v.state, r.payer_id, v.submitted_by, v.approved_by,
+  v.starts_at, v.ends_at, coalesce(u.points, 0)::bigint, (v.definition -> 'loss' ->> 'fen')::bigint
 FROM rules_version v JOIN rules_rule r ON r.id = v.rule_id
 LEFT JOIN points_award_used u ON u.rule_id = v.rule_id AND u.wallet_id = 0 AND u.on_day = date '2000-01-01'
-WHERE v.definition ? 'loss' AND v.definition -> 'loss' <> 'null' AND v.state IN ('approved', 'live') ORDER BY 3 DESC, 1"""
+WHERE jsonb_typeof(v.definition -> 'loss') = 'object' AND v.state = ANY (%(states)s)
+ORDER BY coalesce(u.points, 0)::numeric / (v.definition -> 'loss' ->> 'fen')::numeric DESC, r.code, v.version DESC LIMIT 200"""
 
 
-def loss_budgets() -> list[LossBudget]:
-    """Return the rules in force that may give more than reward credit allows, and how much of it they gave."""
-    return [LossBudget(*row) for row in kept("risk.losses", lambda: _rows(_LOSSES, {}))]
+def loss_budgets(*, are_over: bool = False) -> list[LossBudget]:
+    """Return the rules in force (or over) with a loss budget, those that used most of theirs first."""
+    states = ["ended"] if are_over else ["approved", "live"]
+    rows = kept(f"risk.losses:{'over' if are_over else 'now'}", lambda: _rows(_LOSSES, {"states": states}))
+    return [LossBudget(*row) for row in rows]
 
 
 def _shops(name: str, statement: str, facts: dict[str, Any], longest: float = 1_200.0) -> list[Shop]:

@@ -25,6 +25,7 @@ from points import (
     partitions,
     promises,
     proving,
+    pruning,
     refunds,
     rollup,
     rules,
@@ -36,7 +37,7 @@ from points import (
 from points.models import Proof
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16, "bills": 17, "holds": 18}
-_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34, "refunds": 21}
+_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34, "refunds": 21, "prune": 35}
 CLOSE = "points.close"
 PROVE = "points.prove"
 SHARE, OPEN, WIND_UP = "points.surplus", "points.opening", "points.winding"
@@ -270,6 +271,13 @@ def _watched(kind: str, pk: int, total: int | None, steps: Iterator[int]) -> int
 @shared_task
 def partitions_ahead() -> int:
     return partitions.ahead(3)
+
+
+@shared_task
+def prune_awards() -> int:
+    """Let go of the sums of bonuses that no limit reads any more."""
+    with _alone("prune") as is_mine:
+        return pruning.award_sums(shanghai_day(timezone.now())) if is_mine else 0
 
 
 @shared_task

@@ -509,7 +509,8 @@ _LAWS: dict[str, str] = {
         FROM points_award_used u FULL JOIN (
           SELECT a.rule_id, v.wallet_id, v.on_day, sum(a.points) AS points, sum(CASE WHEN v.wallet_id = 0 THEN 0 ELSE a.stamps END) AS stamps FROM points_award a
           CROSS JOIN LATERAL (VALUES (0::bigint, '2000-01-01'::date), (0, a.on_day), (a.wallet_id, '2000-01-01'), (a.wallet_id, a.on_day)) v(wallet_id, on_day)
-          GROUP BY 1, 2, 3) g ON g.rule_id = u.rule_id AND g.wallet_id = u.wallet_id AND g.on_day = u.on_day""",
+          GROUP BY 1, 2, 3) g ON g.rule_id = u.rule_id AND g.wallet_id = u.wallet_id AND g.on_day = u.on_day
+        WHERE coalesce(u.on_day, g.on_day) = '2000-01-01' OR coalesce(u.on_day, g.on_day) >= (SELECT before_on FROM points_award_pruned)""",
     "what a wallet was given by others is the sum of their bonuses and its shares of the surplus": """
         SELECT count(*), count(*) FILTER (WHERE w.rewarded <> coalesce(g.points, 0) + coalesce(s.points, 0) - coalesce(c.points, 0)) FROM points_wallet w
         LEFT JOIN (SELECT wallet_id, sum(points) AS points FROM points_award WHERE is_outside AND NOT is_loss GROUP BY 1) g ON g.wallet_id = w.id

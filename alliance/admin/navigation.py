@@ -50,6 +50,8 @@ _GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Finance desk"), "payments", "page:finance_desk"),
             # Translators: 风险总览
             (_("Risk view"), "monitoring", "page:risk_view"),
+            # Translators: 亏损预算
+            (_("Loss budgets"), "trending_down", "page:loss_budgets"),
             # Translators: 积分流向
             (_("Who gave, who took"), "grid_on", "page:points_matrix"),
             # Translators: 清分

@@ -8,6 +8,7 @@ from merchants.admin import (
     finance,
     finance_forms,
     holds,
+    losses,
     matrix,
     merchants,
     parts,
@@ -19,6 +20,6 @@ from merchants.admin import (
 )
 
 __all__ = [
-    "bank", "clearings", "credit", "figures", "finance", "finance_forms", "holds", "matrix", "merchants", "parts",
-    "paying", "refunds", "risk", "sales", "windings",
+    "bank", "clearings", "credit", "figures", "finance", "finance_forms", "holds", "losses", "matrix", "merchants",
+    "parts", "paying", "refunds", "risk", "sales", "windings",
 ]  # fmt: skip

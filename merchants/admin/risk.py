@@ -223,21 +223,19 @@ def _exposures() -> Group:
 
 
 def _losses() -> Group:
-    rows = []
-    for each in risks.loss_budgets():
-        share = each.used * 100 // each.limit if each.limit else 0
-        rows.append(
-            Row(
-                text=each.name,
-                url=reverse("admin:points_ruleversion_change", args=(each.version_id,)),
-                right=f"{yuan(each.used)} / {yuan(each.limit)} · {share}%",
-                sign="bad" if share >= 100 else "warn" if share >= 80 else "",
-            )
+    rows = [
+        Row(
+            text=f"{each.rule} v{each.version} · {each.name}",
+            url=reverse("admin:points_ruleversion_change", args=(each.version_id,)),
+            right=f"{yuan(each.used)} / {yuan(each.limit)} · {each.share}%",
+            sign="" if each.sign == "good" else each.sign,
         )
+        for each in risks.loss_budgets()
+    ]
     return Group(
         _("Loss budgets used"),
         _("Rules that may give more than reward credit allows, up to a sum that two people approved."),
-        rows, _list("points_ruleversion", "state__exact=live"), len(rows),
+        rows[:8], reverse("admin:loss_budgets"), len(rows),
     )  # fmt: skip
 
 
@@ -262,6 +260,12 @@ def _alarms(at: datetime, book: totals.Totals) -> list[Row]:
         n = len(debits)
         words = ngettext("%(n)s debit at the bank that nobody knows.", "%(n)s debits at the bank that nobody knows.", n)
         found.append(Row(text=words % {"n": n}, url=f"{reverse('admin:finance_desk')}#debits", sign="bad"))
+    for each in risks.loss_budgets():
+        if each.sign != "good":
+            # Translators: 亏损预算“%(name)s”（规则 %(rule)s）已用 %(share)s%%
+            words_of = _t("The loss budget “%(name)s” of the rule %(rule)s is used by %(share)s%%.")
+            text = words_of % {"name": each.name, "rule": each.rule, "share": each.share}
+            found.append(Row(text=text, url=reverse("admin:loss_budgets"), sign=each.sign))
     newest = BankLine.objects.order_by("-pk").values_list("value_on", flat=True).first()
     if newest is None or (today - newest).days > settings.BANK_LINE_DAYS:
         days = "–" if newest is None else (today - newest).days

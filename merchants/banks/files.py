@@ -14,6 +14,8 @@ class Header:
     day: date
     bank: str
     account: str
+    # In whose name the account is; empty when nobody said.
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ def write(header: Header, payments: Sequence[Payment]) -> bytes:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\r\n")
     total = sum(payment.amount_fen for payment in payments)
-    rows.writerow(["H", "LH1", header.run_no, header.day.isoformat(), header.bank, header.account])
+    rows.writerow(
+        ["H", "LH1", header.run_no, header.day.isoformat(), header.bank, header.account, *filter(None, [header.holder])]
+    )
     for payment in payments:
         amount = _yuan(payment.amount_fen)
         rows.writerow(["D", payment.code, payment.number, payment.holder, payment.bank_name, amount, "CNY"])

@@ -14,4 +14,4 @@ def read(name):
 class Migration(migrations.Migration):
     dependencies = [("points", "0017_bonuses_kept")]
 
-    operations = [read(name) for name in ("privileges",)]
+    operations = [read(name) for name in ("kept", "privileges")]

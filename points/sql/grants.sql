@@ -69,6 +69,8 @@ GRANT EXECUTE ON FUNCTION
   points_post_awarded(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, text, timestamptz, boolean,
     bigint, bigint[], bigint[], integer[], bigint[], boolean, jsonb, jsonb, boolean)
 TO {role};
+-- Sums of bonuses that no limit reads any more are let go by the clock.
+GRANT EXECUTE ON FUNCTION points_prune_award_used(bigint, bigint, date, integer, timestamptz) TO {role};
 -- Clearing.
 GRANT EXECUTE ON FUNCTION
   points_begin_clearing(date, bigint, text, timestamptz),

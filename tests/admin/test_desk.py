@@ -341,3 +341,34 @@ def test_an_unknown_debit_stands_first(shop: Shop, people: tuple[User, User]) ->
     assert book(("S1", "9.00", "", "x", "x")).booked
     assert page(staff.console(people[0]), "finance_desk").status_code == 200
     assert approvals.kinds()["merchants.dispute"]
+
+
+def test_loss_budgets_have_a_page_of_their_own(people: tuple[User, User], client: Client) -> None:
+    from points.models import AwardUsed
+    from tests.points.ruling import budget, rule
+
+    browser = staff.console(people[0])
+    assert "生效中的规则都没有亏损预算" in page(browser, "loss_budgets").content.decode()
+    assert "还没有带亏损预算的规则结束" in page(browser, "loss_budgets", state="over").content.decode()
+    cache.clear()
+    version = rule(budget(), {"kind": "rate", "bps": 900}, loss={"name": "opening week", "fen": 1_000})
+    counted = AwardUsed.objects.create(rule_id=version.rule_id, wallet_id=0, on_day="2000-01-01", points=799)
+    for used, sign, left in ((799, "good", 201), (800, "warn", 200), (1_000, "bad", 0)):
+        AwardUsed.objects.filter(rule_id=version.rule_id).update(points=used)
+        cache.clear()
+        (found,) = risks.loss_budgets()
+        assert (found.sign, found.left, found.share) == (sign, left, used * 100 // 1_000)
+        shown = page(browser, "loss_budgets").content.decode()
+        assert "opening week" in shown and ('role="alert"' in shown) is (sign != "good")
+        alarm = page(browser, "risk_view").content.decode()
+        assert ("亏损预算“opening week”" in alarm) is (sign != "good")
+    assert counted.rule_id == version.rule_id
+    sheet = b"".join(page(browser, "loss_budgets_export")).decode()
+    assert "opening week,evening,1," in sheet and ",10.0,10.0,0.0,100" in sheet
+    assert page(staff.console(staff.colleague("hq_admin", name="a")), "loss_budgets").status_code == 200
+    assert (
+        page(
+            staff.console(staff.colleague("region_manager", staff.unit("region", "丙大区"))), "loss_budgets"
+        ).status_code
+        == 403
+    )

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from alliance.refusals import Refused
-from points import awards, bills, refunds, rollup, verify
+from points import awards, bills, pruning, refunds, rollup, verify
 from points.calc.rules import Line
 from points.models import Account, Award, AwardUsed, Lot, RuleVersion, Sale, Trace, Transfer, Visit, Wallet
 from tests.points.ruling import budget, fund, rule
@@ -346,3 +346,36 @@ def test_a_threshold_is_looked_at_again_when_goods_come_back(shop: Shop) -> None
 
 def outcome_award(sale: Sale) -> int:
     return Award.objects.get(sale_id=sale.pk, points__gt=0).transfer_id or 0
+
+
+# --- what is let go -----------------------------------------------------------------------------------
+
+
+def test_sums_that_no_limit_reads_any_more_are_let_go(shop: Shop) -> None:
+    """Sums of all time stay, and so do the days of the last 400; a refund of an old sale still adds up."""
+    version = rule(budget(), {"kind": "rate", "bps": 100})
+    wallet, other = shop.wallet(), shop.wallet()
+    old = shop.sell(wallet, 10_000)
+    shop.sell(other, 10_000)
+    day = NOON.date()
+    rows = AwardUsed.objects.filter(rule_id=version.rule_id)
+    assert rows.filter(on_day=day).count() == 3 and rows.exclude(on_day=day).count() == 3
+    assert pruning.award_sums(day + timedelta(days=400)) == 0
+    later = NOON + timedelta(days=401)
+    assert pruning.award_sums(later.date(), now=later, chunk=1) == 3
+    assert not rows.filter(on_day=day).exists()
+    assert sorted(rows.values_list("points", flat=True)) == [100, 100, 200]
+    assert is_sound()
+    # Nothing is left to do, and what comes back afterwards makes no difference.
+    assert pruning.award_sums(later.date(), now=later) == 0
+    assert old.sale_id
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT points_award_count(%s, %s, %s, -40, 0)", [version.rule_id, wallet.pk, day])
+    assert set(rows.filter(on_day=day).values_list("points", flat=True)) == {0}
+    assert sorted(rows.exclude(on_day=day).values_list("points", flat=True)) == [60, 100, 160]
+
+
+def test_sums_that_may_still_be_read_are_not_let_go(shop: Shop) -> None:
+    rule(budget(), {"kind": "rate", "bps": 100})
+    with pytest.raises(Error, match="may still be read"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT points_prune_award_used(1, 0, %s, 10, NULL)", [NOON.date()])

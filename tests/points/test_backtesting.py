@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone, translation
 
 from alliance import approvals
@@ -220,3 +221,37 @@ def test_what_touches_money_is_back_tested_first(
     words = draft(version.rule.payer, {**EVERY, "words": {"en": "Ten!", "zh-hans": "十分！"}})
     assert not rules.needs_backtest(words, late + timedelta(2))
     assert Approval.objects.count() == 1
+
+
+# --- kept for good ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "UPDATE rules_backtest SET points_after = 0",
+        "UPDATE rules_backtest SET result = '{}', state_since = now()",
+        "UPDATE rules_backtest SET state = 'running'",
+        "DELETE FROM rules_backtest",
+        "UPDATE rules_backtest_row SET after = 0",
+        "DELETE FROM rules_backtest_row",
+        "INSERT INTO rules_backtest_row (backtest_id, part, key, receipts, touched, before, after, own_before, own_after, better, worse)"
+        " SELECT id, 'tier', 'x', 1, 1, 0, 9, 0, 0, 0, 0 FROM rules_backtest",
+        "TRUNCATE rules_backtest CASCADE",
+        "TRUNCATE rules_backtest_row",
+    ],
+)
+def test_a_result_never_changes(shop: Shop, version: RuleVersion, said: str) -> None:
+    shop.sell(shop.wallet(), 10_000)
+    done = made(version)
+    assert done.rows.exists()  # type: ignore[attr-defined]
+    with pytest.raises(DatabaseError, match=r"never change"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(said)
+
+
+def test_a_run_stays_one_of_what_it_was_asked_for(shop: Shop, version: RuleVersion) -> None:
+    shop.sell(shop.wallet(), 10_000)
+    backtesting.ask(version=version, days=30, actor=TEST, at=timezone.now())
+    with pytest.raises(DatabaseError, match="asked for"), transaction.atomic():
+        Backtest.objects.update(days=7)
