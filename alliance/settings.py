@@ -133,6 +133,7 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "alliance.tasks.heartbeat", "schedule": 30.0},
     "reactions": {"task": "alliance.tasks.run_reactions", "schedule": 5.0},
     "roll-up": {"task": "points.tasks.roll_up", "schedule": 10.0},
+    "stripes": {"task": "points.tasks.fold_stripes", "schedule": 600.0},
     "holds": {"task": "points.tasks.release_holds", "schedule": 60.0},
     "mature": {"task": "points.tasks.mature", "schedule": crontab(minute="7")},
     "refunds": {"task": "points.tasks.settle_refunds", "schedule": 60.0},

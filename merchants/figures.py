@@ -187,7 +187,7 @@ def cover(float_ids: Sequence[int], at: datetime) -> dict[int, tuple[int, int | 
     None: nothing was issued in four weeks. Two queries, whatever the number of floats.
     """
     today = shanghai_day(at)
-    balances = dict(Account.objects.filter(pk__in=float_ids).values_list("pk", "balance"))
+    balances = Account.objects.filter(pk__in=float_ids).money()
     taken = AccountDay.objects.filter(
         account_id__in=float_ids,
         booked_on__gte=today - timedelta(days=COVER_DAYS),
@@ -210,7 +210,7 @@ _LOW = """SELECT centre_id, float_id FROM (
     SELECT m.centre_id, m.float_id, a.balance::numeric / p.issued AS lasts,
       row_number() OVER (PARTITION BY m.centre_id ORDER BY a.balance::numeric / p.issued, m.id) AS place
     FROM unnest(%s::bigint[], %s::bigint[]) AS p(float_id, issued)
-    JOIN points_account a ON a.id = p.float_id JOIN merchants_merchant m ON m.float_id = a.id
+    JOIN points_money a ON a.id = p.float_id JOIN merchants_merchant m ON m.float_id = a.id
     WHERE a.balance * %s < %s * p.issued) z
   WHERE place <= %s ORDER BY lasts, float_id"""
 

@@ -67,7 +67,7 @@ _LOW = f"""SELECT m.id, {_NAME}, a.balance, (a.balance * {COVER_DAYS} * 10 / p.i
 FROM (SELECT d.account_id, -sum(d.amount) AS issued FROM points_account_day d
     WHERE d.booked_on >= %(since)s AND d.booked_on < %(today)s AND d.due_on > d.booked_on
       AND d.account_id IN (SELECT float_id FROM merchants_merchant WHERE state = 'live') GROUP BY 1 HAVING sum(d.amount) < 0) p
-JOIN points_account a ON a.id = p.account_id JOIN merchants_merchant m ON m.float_id = a.id
+JOIN points_money a ON a.id = p.account_id JOIN merchants_merchant m ON m.float_id = a.id
 WHERE a.balance * {COVER_DAYS} < {LOW_DAYS} * p.issued ORDER BY a.balance / p.issued, m.id LIMIT {SHOWN}"""
 
 

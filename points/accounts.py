@@ -79,7 +79,7 @@ SELECT a.balance + CASE WHEN a.kind NOT BETWEEN 4 AND 10 THEN 0 ELSE (
   SELECT coalesce(sum(
     CASE a.id WHEN t.debit_id THEN -(t.points + t.rest) WHEN t.credit_id THEN t.points ELSE t.rest END), 0)
   FROM points_transfer t WHERE t.xid >= m.xid AND a.id IN (t.debit_id, t.credit_id, t.rest_id)) END::bigint
-FROM points_account a, points_mark m WHERE a.id = %s AND m.name = 'rollup'
+FROM points_money a, points_mark m WHERE a.id = %s AND m.name = 'rollup'
 """
 
 

@@ -211,7 +211,7 @@ def sets(version: RuleVersion, at: datetime) -> tuple[list[Rule], list[Rule]]:
 
 
 def _balances(accounts: set[int]) -> Iterator[tuple[int, int]]:
-    yield from Account.objects.filter(pk__in=accounts).values_list("pk", "balance")
+    yield from Account.objects.filter(pk__in=accounts).money().items()
 
 
 _COLUMNS = ("id", "wallet_id", "float_id", "outlet_id", "terms_id", "event_at", "eligible_fen")

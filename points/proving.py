@@ -149,7 +149,7 @@ def links(limit: int, until: date | None = None) -> list[tuple[Proof, str]]:
 
 # Live accounts are of this moment; collecting ones are as far as the mark, what came since is added.
 _KINDS = """
-SELECT a.kind, sum(a.balance) + coalesce(sum(l.amount) FILTER (WHERE NOT a.kind = ANY(%s)), 0) FROM points_account a LEFT JOIN (
+SELECT a.kind, sum(a.balance) + coalesce(sum(l.amount) FILTER (WHERE NOT a.kind = ANY(%s)), 0) FROM points_money a LEFT JOIN (
   SELECT v.id, sum(v.amount) AS amount FROM points_transfer t
     CROSS JOIN LATERAL (VALUES (t.debit_id, -(t.points + t.rest)), (t.credit_id, t.points), (t.rest_id, t.rest)) v(id, amount)
     WHERE t.xid >= (SELECT xid FROM points_mark WHERE name = 'rollup') AND v.id <> t.wallet_id GROUP BY 1) l ON l.id = a.id

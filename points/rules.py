@@ -475,7 +475,7 @@ def funds(row: RuleVersion, at: datetime) -> dict[int, int]:
     """Return what the accounts hold that pay for this version and for what is in force: rolled up live, so exact."""
     rows = RuleVersion.objects.in_force(at).values("rule__payer")
     found = Account.objects.filter(pk__in=rows) | Account.objects.filter(pk=row.rule.payer_id)
-    return dict(found.values_list("pk", "balance"))
+    return found.money()
 
 
 def dry_run(

@@ -164,7 +164,7 @@ def merchant_days(float_id: int, from_on: date, to_on: date) -> list[MerchantDay
 
 def float_balance(float_id: int) -> int:
     """Return what a merchant's float holds now."""
-    return Account.objects.values_list("balance", flat=True).get(pk=float_id)
+    return Account.objects.filter(pk=float_id).money()[float_id]
 
 
 @dataclass(frozen=True, slots=True)

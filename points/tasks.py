@@ -30,6 +30,7 @@ from points import (
     rollup,
     rules,
     sealing,
+    stripes,
     surplus,
     totals,
     winding_up,
@@ -62,6 +63,12 @@ def roll_up() -> int:
     # Keep the place of the totals close to the mark, so that whoever asks has little to add up.
     totals.now()
     return done
+
+
+@shared_task
+def fold_stripes() -> int:
+    """Gather the stripes of floats; those that are still busy have them again at the next wait."""
+    return stripes.fold()
 
 
 @shared_task

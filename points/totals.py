@@ -29,7 +29,7 @@ _SINCE = """
 _MARK = "WITH m AS MATERIALIZED (SELECT xid FROM points_mark WHERE name = 'rollup')"
 _FROM_THE_START = f"""{_MARK}
 SELECT m.xid, k.kind, b.balance, s.late FROM m CROSS JOIN unnest(%s::smallint[]) AS k(kind)
-LEFT JOIN (SELECT kind, sum(balance) AS balance FROM points_account GROUP BY kind) b ON b.kind = k.kind
+LEFT JOIN (SELECT kind, sum(balance) AS balance FROM points_money GROUP BY kind) b ON b.kind = k.kind
 LEFT JOIN ({_SINCE.format(start="(SELECT xid FROM m)")}) s ON s.kind = k.kind"""
 _GO_ON = f"""{_MARK}
 SELECT m.xid, k.kind, s.early, s.late FROM m CROSS JOIN unnest(%s::smallint[]) AS k(kind)

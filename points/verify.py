@@ -29,7 +29,7 @@ SEALED = "sealed days are as they were when they were sealed"
 _LAWS: dict[str, str] = {
     "all balances and what the roll-up has not taken yet sum to zero": """
         SELECT (SELECT count(*) FROM points_wallet) + (SELECT count(*) FROM points_account), count(*) FILTER (WHERE total <> 0) FROM (
-          SELECT (SELECT coalesce(sum(balance), 0) FROM points_wallet) + (SELECT sum(balance) FROM points_account)
+          SELECT (SELECT coalesce(sum(balance), 0) FROM points_wallet) + (SELECT sum(balance) FROM points_money)
             + (SELECT coalesce(sum(p.amount), 0) FROM points_posting p JOIN points_account a ON a.id = p.account_id AND a.kind BETWEEN 4 AND 10
                 JOIN points_transfer t ON t.id = p.transfer_id AND t.booked_at = p.booked_at
                 WHERE t.xid >= (SELECT xid FROM points_mark WHERE name = 'rollup')) AS total) z""",
@@ -53,14 +53,19 @@ _LAWS: dict[str, str] = {
         SELECT sum(n), sum(bad) FROM (
           SELECT count(*) AS n, count(*) FILTER (WHERE balance - pending - held < 0 OR pending < 0 OR held < 0) AS bad FROM points_wallet
           UNION ALL SELECT count(*), count(*) FILTER (WHERE CASE WHEN kind = 1 THEN balance > 0 ELSE balance < 0 END) FROM points_account
+          UNION ALL SELECT count(*), count(*) FILTER (WHERE balance < 0) FROM points_allowance
           UNION ALL SELECT count(*), count(*) FILTER (WHERE remaining NOT BETWEEN 0 AND earned) FROM points_lot) z""",
+    "only floats have stripes, as many as they say, numbered from zero": """
+        SELECT count(*), count(*) FILTER (WHERE a.id IS NULL OR a.stripes <> coalesce(s.n, 0) OR a.kind <> 3 AND a.stripes <> 0 OR s.last <> s.n - 1 OR s.first <> 0)
+        FROM (SELECT id, kind, stripes FROM points_account WHERE kind = 3 OR stripes <> 0) a
+        FULL JOIN (SELECT float_id, count(*) AS n, min(stripe) AS first, max(stripe) AS last FROM points_allowance GROUP BY 1) s ON s.float_id = a.id""",
     "custody covers everything that is owed": """
         SELECT 1, count(*) FROM (
           SELECT (SELECT coalesce(sum(balance), 0) FROM points_wallet)
-            + (SELECT sum(balance) FROM points_account WHERE kind IN (2, 3, 4, 5, 6, 7, 11, 12, 13, 14)) + (SELECT min(balance) FROM points_account WHERE kind = 1) AS open) z
+            + (SELECT sum(balance) FROM points_money WHERE kind IN (2, 3, 4, 5, 6, 7, 11, 12, 13, 14)) + (SELECT min(balance) FROM points_money WHERE kind = 1) AS open) z
         WHERE open > 0""",
     "a live account is the sum of its postings": """
-        SELECT count(*), count(*) FILTER (WHERE a.balance <> coalesce(s.amount, 0)) FROM points_account a
+        SELECT count(*), count(*) FILTER (WHERE a.balance <> coalesce(s.amount, 0)) FROM points_money a
         LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM points_posting GROUP BY 1) s ON s.account_id = a.id
         WHERE a.kind IN (1, 2, 3) OR a.kind >= 11""",
     "a collecting account is the sum of its postings up to the mark": """

@@ -260,7 +260,7 @@ def _special(q: Quarter) -> list[int]:
 def _keep_low(q: Quarter, special: list[int], on: date, dates: Dates, *, is_first: bool) -> None:
     """Top two floats up for just what is to come: one until the day after tomorrow, one until yesterday."""
     low, dry, _owing = special
-    have = dict(Account.objects.filter(pk__in=q.floats).values_list("pk", "balance"))
+    have = Account.objects.filter(pk__in=q.floats).money()
     last = dates.today - timedelta(days=7) if is_first else dates.today + timedelta(days=2)
     wanted = {low: shopping.rebates(q, _days(on, (last - on).days))[low] + (20_000 if is_first else 0)}
     if is_first:

@@ -94,7 +94,7 @@ def night(q: Quarter, on: date, *, is_last: bool = False) -> None:
 
 def lacking(q: Quarter, without: Container[int] = ()) -> list[tuple[int, int]]:
     """Return the shops whose float does not cover the next days, with a top-up for some weeks."""
-    balances = dict(Account.objects.filter(pk__in=q.floats).values_list("pk", "balance"))
+    balances = Account.objects.filter(pk__in=q.floats).money()
     wanted = []
     for i in q.terms:
         daily = max(q.daily_rebate.get(i, 0), 300)

@@ -250,7 +250,7 @@ class WindingAdmin(FrozenAdmin):
         def rows() -> Iterator[list[Any]]:
             yield [_t("Merchant"), _t("Number"), _t("Points that came back"), _t("Wallets"), _t("Float")]
             found = _merchants(mode).iterator(chunk_size=2_000)
-            balances = dict(Account.objects.floats().values_list("pk", "balance"))
+            balances = Account.objects.floats().money()
             for merchant in found:
                 row = back.get(merchant.float_id or 0)
                 yield [

@@ -47,6 +47,9 @@ class AccountAdmin(FrozenAdmin):
     )
     change_form_outer_after_template = "admin/book/account.html"
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).with_money()
+
     def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
         digits = words.upper().removeprefix("A")
         if digits.isdecimal() and len(digits) <= 18:
@@ -64,7 +67,7 @@ class AccountAdmin(FrozenAdmin):
     # Translators: 余额（截至上次归集）
     @display(description=_("balance as far as rolled up"), ordering="balance")
     def shown_balance(self, account: Account) -> str:
-        return links.money(account.balance)
+        return links.money(getattr(account, "money", account.balance))
 
     # Translators: 此刻余额
     @display(description=_("balance at this moment"))

@@ -25,6 +25,7 @@ from points.models.proof import Proof, ProofBucket
 from points.models.refund import Claim, Due, Refund, RefundAward, ReturnDue
 from points.models.rule import Rule, RuleVersion
 from points.models.seal import Seal
+from points.models.stripe import Allowance
 from points.models.surplus import SurplusClosing, SurplusShare
 from points.models.winding import Winding, WindingFloat
 
@@ -32,6 +33,7 @@ __all__ = [
     "MATURE",
     "Account",
     "AccountDay",
+    "Allowance",
     "Award",
     "AwardUsed",
     "Backtest",

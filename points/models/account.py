@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
+
+from points.models.stripe import Allowance
 
 
 class WalletQuerySet(models.QuerySet["Wallet"]):
@@ -60,6 +63,16 @@ class AccountQuerySet(models.QuerySet["Account"]):
     def of_float(self, float_id: int) -> AccountQuerySet:
         return self.filter(float_id=float_id)
 
+    def with_money(self) -> AccountQuerySet:
+        """Add `money`: what the account has, the allowances of a striped float included."""
+        beside = Allowance.objects.filter(float_id=models.OuterRef("pk")).order_by().values("float_id")
+        parts = models.Subquery(beside.values(fen=models.Sum("balance")), output_field=models.BigIntegerField())
+        return self.annotate(money=models.F("balance") + Coalesce(parts, 0))
+
+    def money(self) -> dict[int, int]:
+        """Return what each of the accounts has now."""
+        return dict(self.with_money().values_list("pk", "money"))
+
 
 class Account(models.Model):
     """An account of a merchant, a centre or the house. Collecting kinds are as far as the last roll-up."""
@@ -107,7 +120,9 @@ class Account(models.Model):
     float = models.ForeignKey("self", models.PROTECT, null=True, related_name="+", verbose_name=_("float"))
     terms = models.ForeignKey("points.Terms", models.PROTECT, null=True, related_name="+", verbose_name=_("terms"))
     centre = models.ForeignKey("self", models.PROTECT, null=True, related_name="+", verbose_name=_("service centre"))
+    # The row alone: `money` is what the account has.
     balance = models.BigIntegerField(_("balance"), default=0)
+    stripes = models.SmallIntegerField(_("allowances"), default=0)
     closed_on = models.DateField(_("closed through"), null=True)
     opened_at = models.DateTimeField(_("opened at"))
 

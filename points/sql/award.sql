@@ -69,7 +69,8 @@ DECLARE
 BEGIN
   IF p_lock THEN
     PERFORM 1 FROM points_wallet z WHERE z.id = p_wallet FOR NO KEY UPDATE;
-    PERFORM 1 FROM points_account z WHERE z.id = ANY (p_payers || p_float) AND z.kind IN (3, 11, 12) ORDER BY z.kind, z.id FOR NO KEY UPDATE;
+    PERFORM points_gather(p_payers || p_float);
+    PERFORM 1 FROM points_account z WHERE z.id = ANY (p_payers) AND z.kind IN (11, 12) ORDER BY z.kind, z.id FOR NO KEY UPDATE;
   END IF;
   SELECT z.seq, z.tier, z.credit - z.rewarded INTO seq, tier, credit FROM points_wallet z WHERE z.id = p_wallet;
   is_first := p_visits AND seq IS NOT NULL AND NOT EXISTS (SELECT FROM points_visit z WHERE z.float_id = p_float AND z.wallet_id = p_wallet)
@@ -82,7 +83,7 @@ BEGIN
       coalesce(sum(u.points) FILTER (WHERE u.wallet_id = 0 AND u.on_day = '2000-01-01'), 0) AS budget,
       coalesce(sum(u.stamps) FILTER (WHERE u.wallet_id <> 0 AND u.on_day = '2000-01-01'), 0) AS stamps
     FROM points_award_used u WHERE u.rule_id = ANY (p_rules) AND u.wallet_id IN (0, p_wallet) AND u.on_day IN ('2000-01-01', p_day) GROUP BY 1) z);
-  funds := (SELECT coalesce(jsonb_agg(jsonb_build_array(z.id, z.balance)), '[]') FROM points_account z
+  funds := (SELECT coalesce(jsonb_agg(jsonb_build_array(z.id, z.balance)), '[]') FROM points_money z
     WHERE z.id = ANY (p_payers) AND z.kind IN (3, 11, 12));
   RETURN NEXT;
 END $$;
@@ -92,7 +93,8 @@ CREATE FUNCTION points_award_hold(p_wallets bigint[], p_accounts bigint[]) RETUR
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
   PERFORM 1 FROM points_wallet z WHERE z.id = ANY (p_wallets) ORDER BY z.id FOR NO KEY UPDATE;
-  PERFORM 1 FROM points_account z WHERE z.id = ANY (p_accounts) AND z.kind IN (3, 11, 12) ORDER BY z.kind, z.id FOR NO KEY UPDATE;
+  PERFORM points_gather(p_accounts);
+  PERFORM 1 FROM points_account z WHERE z.id = ANY (p_accounts) AND z.kind IN (11, 12) ORDER BY z.kind, z.id FOR NO KEY UPDATE;
 END $$;
 
 -- Adds to the sums of a rule: to this member and to all, on this day and in all. The rows of all are guarded by the payer's row.
@@ -122,7 +124,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   mature CONSTANT date := '2000-01-01';
-  w_seq bigint; w_pending bigint; w_credit bigint; t_float bigint; t_days integer; f_closed date; is_float boolean; payers bigint[]; g record;
+  w_seq bigint; w_pending bigint; w_credit bigint; t_float bigint; t_days integer; f_closed date; is_float boolean; is_own boolean; payers bigint[]; g record;
   b64 smallint := (p_wallet % 64)::smallint; ev_day date := (p_event AT TIME ZONE 'Asia/Shanghai')::date; b_day date;
   is_mature boolean; promised date; expires date; at timestamptz; sq bigint; bal bigint; pend bigint; tid bigint; has_legs boolean;
   own_bound bigint; outside bigint := 0; own_outside bigint := 0; given bigint := 0;
@@ -138,10 +140,11 @@ BEGIN
     INTO t_float, t_days, f_closed, own_bound
     FROM points_account a JOIN points_terms t ON t.id = a.terms_id JOIN points_account f ON f.id = t.float_id WHERE a.id = p_rest;
   IF cardinality(p_versions) > 0 THEN
-    SELECT coalesce(array_agg(z.id), '{}'), bool_or(z.kind = 3 AND z.id <> t_float) INTO payers, is_float
+    SELECT coalesce(array_agg(z.id), '{}'), bool_or(z.kind = 3 AND (z.id <> t_float OR z.stripes > 0)), bool_or(z.id = t_float) INTO payers, is_float, is_own
       FROM unnest(p_versions, p_points) u(id, points) JOIN rules_version x ON x.id = u.id JOIN rules_rule r ON r.id = x.rule_id
       JOIN points_account z ON z.id = r.payer_id WHERE u.points > 0;
-    -- Another's float that pays is locked together with the sale's own.
+    -- Another's float that pays is locked together with the sale's own; so is the sale's own if it has stripes, since nobody
+    -- waits for a float's row with an allowance in hand.
     IF is_float THEN
       PERFORM 1 FROM points_account z WHERE z.id = ANY (payers || t_float) AND z.kind = 3 ORDER BY z.id FOR NO KEY UPDATE;
     END IF;
@@ -149,7 +152,10 @@ BEGIN
   SELECT z.ord, z.status, z.replayed, z.sale_id, z.booked_at, z.points, z.spent, z.rest, z.balance_after, z.available_after, z.figure
     INTO ord, status, replayed, sale_id, booked_at, points, spent, rest, balance_after, available_after, figure
     FROM points_post_one(p_caller_kind, p_caller_id, p_actor, p_key, p_body, p_wallet, p_outlet, p_rest, p_event, p_paid, p_eligible, p_spend, p_reference,
-      p_now, p_at_event, p_patient) z;
+      p_now, p_at_event, p_patient OR coalesce(is_float, false)) z;
+  IF is_own AND is_float IS NOT TRUE AND EXISTS (SELECT FROM points_account z WHERE z.id = t_float AND z.stripes > 0) THEN
+    RAISE EXCEPTION 'stripes were made meanwhile' USING ERRCODE = '40001';
+  END IF;
   -- A figure: promised.
   IF status <> 0 OR replayed OR figure IS NOT NULL THEN RETURN NEXT; RETURN; END IF;
   IF w_seq <> p_seq THEN RAISE EXCEPTION 'the wallet moved meanwhile' USING ERRCODE = '40001'; END IF;

@@ -237,7 +237,7 @@ DECLARE
 BEGIN
   SELECT * INTO run FROM points_clearing WHERE cleared_on = p_on;
   IF run.cleared_on IS NULL OR p_accounts IS NULL OR p_unpaid IS NULL THEN RAISE EXCEPTION 'no such clearing' USING ERRCODE = '22023'; END IF;
-  PERFORM 1 FROM points_account WHERE kind = 3 AND id IN (SELECT float_id FROM points_account WHERE id = ANY (p_accounts) AND kind = 4) ORDER BY id FOR NO KEY UPDATE;
+  PERFORM points_gather(ARRAY(SELECT float_id FROM points_account WHERE id = ANY (p_accounts) AND kind = 4));
   SELECT array_agg(a.id ORDER BY a.id) INTO todo FROM points_account a LEFT JOIN points_account f ON f.id = a.float_id
     WHERE a.id = ANY (p_accounts) AND (a.kind = 7 OR a.kind = 4 AND f.closed_on >= p_on)
       AND NOT EXISTS (SELECT FROM points_statement s WHERE s.account_id = a.id AND s.cleared_on >= p_on);
@@ -461,7 +461,8 @@ DECLARE
   ts timestamptz; has bigint; tid bigint; day date; pro record; proceeds bigint;
 BEGIN
   PERFORM points_check_event(p_event, p_now);
-  SELECT balance INTO has FROM points_account WHERE id = p_float AND kind = 3 FOR NO KEY UPDATE;
+  PERFORM points_gather(ARRAY[p_float]);
+  SELECT balance INTO has FROM points_account WHERE id = p_float AND kind = 3;
   IF has IS NULL OR p_actor IS NULL OR NOT EXISTS (SELECT FROM points_standing WHERE float_id = p_float AND is_leaving) THEN
     RAISE EXCEPTION 'this merchant is not leaving' USING ERRCODE = '22023';
   END IF;

@@ -51,7 +51,7 @@ BEGIN
   -- Two closes of the same merchant wait for each other here; the second finds the day closed and leaves it alone. Refunds
   -- take the float before they look whether the hold-back is over: they come before this close, or after it.
   owed_to := ARRAY(SELECT DISTINCT z.to_id FROM points_account a JOIN points_due z ON z.account_id = a.id WHERE a.float_id = ANY (p_floats) AND a.kind IN (5, 6) AND z.paid < z.amount);
-  PERFORM 1 FROM points_account WHERE id = ANY (p_floats || owed_to) AND kind = 3 ORDER BY id FOR NO KEY UPDATE;
+  PERFORM points_gather(p_floats || owed_to);
   SELECT array_agg(id) INTO todo FROM points_account WHERE id = ANY (p_floats) AND kind = 3 AND (closed_on IS NULL OR closed_on < p_on);
   IF todo IS NULL THEN RETURN 0; END IF;
   UPDATE points_account SET closed_on = p_on WHERE id = ANY (todo);

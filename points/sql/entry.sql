@@ -142,7 +142,7 @@ BEGIN
     IF fig < -p_points THEN st := 2; ELSE fig := NULL; END IF;
   ELSE
     UPDATE points_account SET balance = balance - p_points WHERE id = p_funder AND balance >= p_points;
-    IF NOT FOUND THEN st := 10; fig := p_points; END IF;
+    IF NOT FOUND AND NOT points_take_gathered(p_funder, p_points) THEN st := 10; fig := p_points; END IF;
   END IF;
   IF st > 0 THEN
     INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, figure, status) VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, fig, st);

@@ -54,6 +54,8 @@ GRANT EXECUTE ON FUNCTION
   points_proof_top(date),
   points_prune_proofs()
 TO {role};
+-- Stripes: the clock gathers them.
+GRANT EXECUTE ON FUNCTION points_fold_stripes(bigint) TO {role};
 -- Seals: the clock seals days that are over.
 GRANT EXECUTE ON FUNCTION points_seal_fence(timestamptz), points_seal_day(timestamptz), points_seal_next(), points_seal_root(date),
   points_seal_digests(date), points_seal_chain(bytea, date, smallint, bigint, bytea) TO {role};

@@ -62,9 +62,9 @@ DECLARE
   -- expression anew in every transaction, while a statement that runs anyway takes one more column almost for nothing.
   w_balance bigint; w_free bigint; w_seq bigint; w_last timestamptz; w_open boolean; fits boolean; is_new boolean;
   t_id bigint; t_kept integer; t_float bigint; t_proceeds bigint; t_fee_rest bigint; t_rate integer; t_member integer; t_spend_fee integer;
-  f_balance bigint; rebate integer; fee integer;
+  f_balance bigint; f_stripes smallint; rebate integer; fee integer;
   k points_key; r record;
-  ts timestamptz; left_over bigint; x bigint; is_late boolean := false; earns boolean := false; is_promised boolean := false;
+  ts timestamptz; left_over bigint; x bigint; is_late boolean := false; is_drawn boolean := false; was_queued boolean := false; earns boolean := false; is_promised boolean := false;
   b64 smallint; today date; day date; promised date; matures date; due date; expires date; is_mature boolean;
   earn_id bigint; earn_at timestamptz;
 BEGIN
@@ -76,7 +76,7 @@ BEGIN
   -- 2 in a new snapshot: whether the key is new, the terms, what the bill comes to, and what its rows will say.
   -- Row 41: the terms are those of the till's time; close, maturity and expiry count from the day on which the bill arrives.
   SELECT k.key IS NULL, t.id, 10000 - t.member_bps - t.centre_bps - t.promo_bps, t.float_id, t.proceeds_id, t.fee_rest_id, t.rate_bps, t.member_bps, t.spend_fee_bps,
-      f.balance, b.rebate::integer, (b.rebate * t.member_bps / 10000)::integer, (p_spend::bigint * t.spend_fee_bps / 10000)::integer,
+      f.balance, f.stripes, b.rebate::integer, (b.rebate * t.member_bps / 10000)::integer, (p_spend::bigint * t.spend_fee_bps / 10000)::integer,
       greatest(today, f.closed_on + 1), today + t.matures_days, greatest(today, f.closed_on + 1) + t.holdback_days, t.matures_days = 0,
       CASE t.matures_days WHEN 0 THEN least((p_event AT TIME ZONE 'Asia/Shanghai')::date, today) ELSE today + t.matures_days END,
       (date_trunc('quarter', today + interval '24 months') + interval '3 months - 1 day')::date,
@@ -87,7 +87,7 @@ BEGIN
         AND (p_now IS NOT NULL OR p_event <= ts + interval '5 minutes')
         AND p_key IS NOT NULL AND p_body IS NOT NULL AND p_caller_kind IS NOT NULL AND p_caller_id IS NOT NULL AND length(p_actor) <= 40
     INTO is_new, t_id, t_kept, t_float, t_proceeds, t_fee_rest, t_rate, t_member, t_spend_fee,
-      f_balance, rebate, points, fee, day, promised, due, is_mature, matures, expires, booked_at, b64, sale_id, ord, status, replayed, spent, fits
+      f_balance, f_stripes, rebate, points, fee, day, promised, due, is_mature, matures, expires, booked_at, b64, sale_id, ord, status, replayed, spent, fits
     FROM points_account a JOIN points_terms t ON t.id = a.terms_id JOIN points_account f ON f.id = t.float_id
       CROSS JOIN LATERAL (SELECT (p_eligible::bigint * t.rate_bps + 5000) / 10000 AS rebate) b
       LEFT JOIN points_key k ON k.caller_kind = p_caller_kind AND k.caller_id = p_caller_id AND k.key = p_key
@@ -117,9 +117,14 @@ BEGIN
   IF rebate > 0 THEN
     earns := true;
     is_late := NOT p_patient AND f_balance >= 4 * rebate::bigint;
+    IF f_stripes > 0 AND NOT p_patient THEN
+      -- A striped float (stripe.sql): this wallet's own allowance when it is plenty, else the row.
+      is_drawn := coalesce((SELECT z.balance >= 4 * rebate::bigint FROM points_allowance z WHERE z.float_id = t_float AND z.stripe = p_wallet % f_stripes), false);
+      is_late := is_late OR is_drawn;
+    END IF;
     IF NOT is_late THEN
       UPDATE points_account SET balance = balance - rebate WHERE id = t_float AND balance >= rebate;
-      IF NOT FOUND THEN
+      IF NOT FOUND AND NOT points_take_gathered(t_float, rebate) THEN
         -- A postpaid merchant owes it (row 8): reckoned as agreed, nothing moves until it has paid. Else without points (row 3).
         figure := rebate; is_promised := points_take_line(t_float, rebate); earns := false;
         IF NOT is_promised THEN status := 1; points := 0; rest := 0; END IF;
@@ -186,10 +191,15 @@ BEGIN
       last_at = earn_at, credit = credit + CASE WHEN earns THEN points_credit_of(rebate, t_kept) ELSE 0 END WHERE id = p_wallet;
   END IF;
   -- 5 the float, when it was plenty
-  IF is_late THEN
-    UPDATE points_account SET balance = balance - rebate WHERE id = t_float AND balance >= rebate;
+  IF is_drawn THEN
+    UPDATE points_allowance z SET balance = z.balance - rebate WHERE z.float_id = t_float AND z.stripe = p_wallet % f_stripes AND z.balance >= rebate;
+  ELSIF is_late THEN
+    -- Ten milliseconds are more than this bill and somebody else's commit: a queue.
+    UPDATE points_account z SET balance = z.balance - rebate WHERE z.id = t_float AND z.balance >= rebate
+      RETURNING z.stripes > 0 OR p_now IS NULL AND z.balance >= 1024000 AND clock_timestamp() > ts + interval '10 milliseconds' INTO was_queued;
   END IF;
   IF is_late AND NOT FOUND THEN RAISE EXCEPTION 'float % ran short meanwhile', t_float USING ERRCODE = '40001'; END IF;
+  IF was_queued THEN PERFORM points_tend(t_float, p_wallet, rebate); END IF;
   RETURN NEXT;
 END $$;
 
@@ -285,6 +295,10 @@ BEGIN
   waits := waits OR p_patient;
   IF waits AND f_ids IS NOT NULL THEN
     SELECT array_agg(s.balance) INTO f_bal FROM (SELECT z.balance FROM points_account z WHERE z.id = ANY (f_ids) ORDER BY z.id FOR NO KEY UPDATE) s;
+    IF EXISTS (SELECT FROM unnest(f_need, f_bal) AS z(need, balance) WHERE z.need > z.balance) THEN
+      PERFORM points_gather(f_ids);
+      SELECT array_agg(z.balance ORDER BY z.id) INTO f_bal FROM points_account z WHERE z.id = ANY (f_ids);
+    END IF;
     IF EXISTS (SELECT FROM unnest(f_need, f_bal) AS z(need, balance) WHERE z.need > z.balance) THEN
       exact := true;
       -- A float that is short and has a credit line: the line decides bill by bill. Its row comes with its float's.

@@ -136,7 +136,8 @@ DECLARE
 BEGIN
   issued := 0; fen := 0; is_more := false;
   IF NOT EXISTS (SELECT FROM points_credit_line WHERE float_id = p_float AND owed_fen > 0) THEN RETURN NEXT; RETURN; END IF;
-  SELECT a.balance, a.closed_on INTO f FROM points_account a WHERE a.id = p_float AND a.kind = 3 FOR NO KEY UPDATE;
+  PERFORM points_gather(ARRAY[p_float]);
+  SELECT a.balance, a.closed_on INTO f FROM points_account a WHERE a.id = p_float AND a.kind = 3;
   ts := points_clock(p_now);
   today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
   day := greatest(today, f.closed_on + 1);

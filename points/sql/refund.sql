@@ -327,7 +327,7 @@ BEGIN
     END LOOP;
   END IF;
   -- 3 the locks: floats, then budgets and promotion accounts, then what collects
-  PERFORM 1 FROM points_account z WHERE z.kind = 3 AND (z.id = s.float_id OR z.id = ANY (payers)) ORDER BY z.id FOR NO KEY UPDATE;
+  PERFORM points_gather(payers || s.float_id);
   SELECT z.balance, z.closed_on INTO f FROM points_account z WHERE z.id = s.float_id;
   IF d_spent > 0 THEN
     payers := payers || coalesce((SELECT array_agg(z.funder_id) FROM points_lot z WHERE z.bucket = b64 AND z.wallet_id = wallet), '{}')
@@ -549,8 +549,9 @@ BEGIN
   SELECT array_agg(DISTINCT z.wallet_id) INTO ids FROM (SELECT wallet_id FROM points_return_due WHERE float_id = p_float AND issued < points ORDER BY id LIMIT 100) z;
   PERFORM 1 FROM points_wallet WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
   ts := points_clock(p_now); today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
-  PERFORM 1 FROM points_account WHERE kind IN (3, 11, 12) AND (id = p_float OR id IN (
-    SELECT z.creditor_id FROM points_claim z WHERE z.debtor_id = p_float AND z.repaid < z.points)) ORDER BY kind, id FOR NO KEY UPDATE;
+  PERFORM points_gather(ARRAY(SELECT z.creditor_id FROM points_claim z WHERE z.debtor_id = p_float AND z.repaid < z.points) || p_float);
+  PERFORM 1 FROM points_account WHERE kind IN (11, 12) AND id IN (
+    SELECT z.creditor_id FROM points_claim z WHERE z.debtor_id = p_float AND z.repaid < z.points) ORDER BY kind, id FOR NO KEY UPDATE;
   SELECT z.balance, z.closed_on INTO f FROM points_account z WHERE z.id = p_float AND z.kind = 3;
   IF f IS NULL THEN RETURN 0; END IF;
   day := greatest(today, f.closed_on + 1);
