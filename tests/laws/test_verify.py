@@ -29,7 +29,7 @@ from points import (
     verify,
     winding_up,
 )
-from points.models import Payout, Wallet
+from points.models import Allowance, Payout, Wallet
 from tests.points.ruling import budget, rule
 from tests.points.shops import NOON, TEST, Shop, open_shop
 from tests.points.test_refunds import back
@@ -42,6 +42,7 @@ BREAKS = {
     "each transfer continues the chain of its wallet": "UPDATE points_transfer SET balance_after = balance_after + 1 WHERE wallet_id = {wallet} AND seq = 1",
     "a wallet is the sum of its lots, pending of its pending lots": "UPDATE points_wallet SET pending = pending + 1 WHERE id = {wallet}",
     "no account but custody is below zero, nothing is overdrawn": "UPDATE points_account SET balance = 5 WHERE id = 1",
+    "only floats have stripes, as many as they say, numbered from zero": "DELETE FROM points_allowance WHERE stripe = 7",
     "custody covers everything that is owed": "UPDATE points_account SET balance = 0 WHERE id = 1",
     "a live account is the sum of its postings": "UPDATE points_account SET balance = balance - 1 WHERE id = {float}",
     "a collecting account is the sum of its postings up to the mark": "UPDATE points_account SET balance = balance + 1 WHERE id = 3",
@@ -194,9 +195,19 @@ def lived(shop: Shop) -> dict[str, int]:
     assert shop.release(held[2]).status == "booked"
     assert holds.release_overdue(at=NOON, now=NOON + timedelta(minutes=45)) == 2
     assert shop.hold(wallet, 50, now=NOON + timedelta(minutes=46)).status == "booked"
+    striped(open_shop(float_fen=0, matures_days=0), wallet)
     rollup.run()
     proving.prove(at=NOON)
     return {"wallet": wallet.pk, "sale": sale.sale_id or 0, "float": shop.merchant.float_id}
+
+
+def striped(shop: Shop, wallet: Wallet) -> None:
+    """Let a float have stripes, and sell."""
+    shop.top_up(100_000)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT points_make_stripes(%s)", [shop.merchant.float_id])
+    assert shop.sell(wallet, 100).status == "booked"
+    assert Allowance.objects.filter(float_id=shop.merchant.float_id).count() == 16
 
 
 def promised() -> None:
@@ -347,7 +358,7 @@ UNSEEN = {
 }
 # Who holds which wallet (handles, passes) is not the book's to prove.
 BOOK = {
-    "points_account", "points_account_day", "points_award", "points_award_used", "points_bank_line", "points_bank_statement", "points_bill",
+    "points_account", "points_account_day", "points_allowance", "points_award", "points_award_used", "points_bank_line", "points_bank_statement", "points_bill",
     "points_claim", "points_clearing", "points_credit_line", "points_due", "points_flow_day", "points_hold", "points_hold_lot", "points_key",
     "points_lot", "points_lot_use", "points_mark", "points_movement", "points_opening", "points_opening_line", "points_payout", "points_promise",
     "points_proof", "points_proof_bucket", "points_refund", "points_refund_award", "points_retention", "points_return_due", "points_reversal",

@@ -87,7 +87,7 @@ class Shop:
 
     @property
     def float_fen(self) -> int:
-        return Account.objects.get(pk=self.merchant.float_id).balance
+        return Account.objects.filter(pk=self.merchant.float_id).money()[self.merchant.float_id]
 
 
 def open_shop(float_fen: int = 100_000, **card: Any) -> Shop:
@@ -125,5 +125,5 @@ def totals() -> dict[int, int]:
 
 def everything() -> tuple[int, int, dict[int, int]]:
     """Return what a refusal may not change: history, documents, balances."""
-    balances = dict(Wallet.objects.values_list("pk", "balance")) | dict(Account.objects.values_list("pk", "balance"))
+    balances = dict(Wallet.objects.values_list("pk", "balance")) | Account.objects.money()
     return Transfer.objects.count(), Sale.objects.count(), balances
