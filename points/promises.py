@@ -200,7 +200,13 @@ def pay(float_id: int, now: datetime | None = None) -> Paid:
 def payable() -> list[int]:
     """Return the floats that owe something and hold some money."""
     owing = CreditLine.objects.filter(owed_fen__gt=0).values("pk")
-    return list(Account.objects.filter(pk__in=owing).with_money().filter(money__gt=0).order_by("pk").values_list("pk", flat=True))
+    return list(
+        Account.objects.filter(pk__in=owing)
+        .with_money()
+        .filter(money__gt=0)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
 
 
 def drop(on: date, *, actor: Actor, at: datetime, now: datetime | None = None) -> int:
