@@ -1,6 +1,8 @@
 """`./run`: database, broker, web, worker and beat together, until Ctrl-C."""
 
+import dbm
 import os
+import pickletools
 import socket
 import time
 import urllib.error
@@ -103,8 +105,27 @@ def start_web(state: State, env: Mapping[str, str], listener: socket.socket, chi
     _tell(state, children)
 
 
+def forget_broken_schedule(state: State) -> None:
+    """Beat keeps when each task ran last. Killed while it writes this, it leaves what it could not start with again.
+
+    Then it begins anew, and each task comes at its next time.
+    """
+    name = "beat-schedule"
+    if not any(state.path.glob(f"{name}*")):
+        return
+    try:
+        with dbm.open(str(state.path / name), "r") as kept:
+            for key in kept.keys():  # noqa: SIM118 (a dbm is no mapping)
+                for _step in pickletools.genops(kept[key]):
+                    pass
+    except (dbm.error[0], OSError, ValueError, KeyError, IndexError, SyntaxError):
+        for file in state.path.glob(f"{name}*"):
+            file.unlink()
+
+
 def start_tasks(state: State, env: Mapping[str, str], children: list[Child]) -> None:
     """Start worker and beat; children are kept in the order in which they are stopped."""
+    forget_broken_schedule(state)
     celery = [str(packages.PYTHON), "-m", "celery", "--app", "alliance.celery"]
     worker = ["worker", "--concurrency", env.get("TASK_WORKERS", "2"), "--without-gossip", "--without-mingle"]
     for name, words in (("worker", worker), ("beat", ["beat", "--pidfile", ""])):

@@ -20,11 +20,12 @@ from alliance import events
 from alliance.calc.worktime import day_start, quarter_end, shanghai_day
 from alliance.models import Event
 from alliance.refusals import declare
+from members import noticing
 from merchants import topups
 from merchants.models import Merchant
 from points import partitions
 from points.models import Account
-from town import founding, life, money, settling, shopping, tiers
+from town import campaigns, founding, life, money, settling, shopping, tiers
 from town.crew import Crew
 from town.founding import ACTOR, Organisation
 from town.quarter import Quarter, quarter
@@ -142,6 +143,7 @@ def _build_layer(world: World, layer: Layer, now: datetime, say: Say, live: Say)
     partitions.ahead((dates.today - dates.opened).days // 28 + 4, start=dates.opened)
     q, organised = _quarter(world, [layer], now, live)
     if layer.name == "small":
+        campaigns.found(q, _at(dates.today, 0) - timedelta(days=1), _at(dates.founded, 11))
         _pilot(q, dates)
     _past(q, dates, now, say, live)
     with transaction.atomic():
@@ -150,6 +152,7 @@ def _build_layer(world: World, layer: Layer, now: datetime, say: Say, live: Say)
             _open_questions(q, organised, now)
             founding.pin(now)
             founding.withdraw_consent(now)
+            _tell(dates.today, now)
         tiers.give(q, now)
         events.record("town.built", f"town.layer:{layer.name}", ACTOR, timezone.now(), {"scale": layer.name})
     say(f"The {layer.name} town is built.")
@@ -300,6 +303,12 @@ def _open_questions(q: Quarter, organised: Organisation, now: datetime) -> None:
     settling.contest(hotpot, hotpot.staff.get(role="owner").user, now)
     fruit = q.merchants[q.position_of(cast.FRUIT)]
     topups.ask(merchant=fruit, amount_fen=100_000, actor=ACTOR, at=now - timedelta(minutes=50))
+
+
+def _tell(today: date, now: datetime) -> None:
+    """Say what lapses soon, as the clock would have this morning."""
+    for _told in noticing.run(today, None, now - timedelta(hours=5)):
+        pass
 
 
 def _days(first: date, n: int) -> list[date]:

@@ -1,8 +1,11 @@
 """The launcher: what it refuses and how it says so, its state folder, its cluster, the locks, backups."""
 
 import ast
+import contextlib
+import dbm.dumb
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -133,6 +136,17 @@ def test_a_second_run_on_the_same_state_is_refused_with_the_first_ones_address(s
     assert f"kill {os.getpid()}" in said.stderr
     state.unlock()
     assert State(state.path).try_lock()
+
+
+@pytest.mark.parametrize("left", [b"", b"\x80\x05", None])
+def test_what_beat_wrote_when_it_was_killed_does_not_stop_the_next_start(state: State, left: bytes | None) -> None:
+    name = str(state.path / "beat-schedule")
+    with contextlib.closing(dbm.dumb.open(name, "c")) as kept:
+        kept[b"entries"] = pickle.dumps({"close": 1}, protocol=5)
+    if left is not None:
+        (state.path / "beat-schedule.dat").write_bytes(left)
+    serve.forget_broken_schedule(state)
+    assert any(state.path.glob("beat-schedule*")) == (left is None)
 
 
 def test_a_busy_port_is_refused_before_anything_is_started(state: State) -> None:

@@ -4,6 +4,7 @@
           form[method=post]                         is sent once: a second press within 10 s does nothing (not [data-till], [data-many])
           form[data-unsaved]                        asks before something typed is lost
           form[data-sign-out]                       forgets what this browser kept of the member
+          .chips [aria-current]                     is in sight, however long the row
           <script data-worker="/sw.js"> of this module, body[data-signed-in] */
 const worker = document.querySelector('script[src*="js/page"]')?.dataset.worker;
 
@@ -36,6 +37,15 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
   if (event.target.closest("[data-print]")) print();
 });
+
+function showChosen(within) {
+  for (const chosen of within.querySelectorAll(".chips > [aria-current]")) {
+    const row = chosen.parentElement;
+    row.scrollLeft += chosen.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - chosen.offsetWidth) / 2;
+  }
+}
+showChosen(document);
+document.addEventListener("htmx:afterSwap", (event) => showChosen(event.target));
 
 const sent = new WeakMap();
 document.addEventListener("submit", (event) => {
