@@ -1,0 +1,17 @@
+"""Disputes that wait for their money, days that are late."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+def read(name):
+    return migrations.RunSQL((SQL / f"{name}.sql").read_text(encoding="utf-8"), migrations.RunSQL.noop)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("points", "0020_bank_lines")]
+
+    operations = [read(name) for name in ("privileges",)]
