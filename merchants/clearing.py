@@ -17,7 +17,7 @@ from alliance import approvals, events
 from alliance.actors import Actor
 from alliance.models import Approval, User
 from alliance.refusals import declare
-from merchants import onboarding, payaccounts
+from merchants import money, onboarding, payaccounts
 from merchants.models import Dispute, Merchant
 from points import accounts, clearing, promises, refunds
 from points.models import Account, Payout, Standing
@@ -28,6 +28,7 @@ JOB = "merchants.clear"
 NOT_PAUSED = declare(
     "leaving_not_paused", 409, _("A merchant that leaves sells no longer. Pause it first, then let it leave.")
 )
+NOT_LEAVING = declare("leaving_not_begun", 409, _("This merchant is not leaving, or it has left already."))
 REFUNDS_OPEN = declare(
     "leaving_refunds_open",
     409,
@@ -66,14 +67,20 @@ def set_standing(*, merchant: Merchant, fen: int, actor: Actor, at: datetime) ->
 
 
 @transaction.atomic
-def ask_leave(*, merchant: Merchant, user: User, at: datetime) -> Approval:
-    """Ask a second person to let a merchant leave. Refuses: leaving_not_paused, approval_already_asked."""
-    if merchant.state != Merchant.State.PAUSED:
+def ask_leave(*, merchant: Merchant, user: User, at: datetime, is_own: bool = False) -> Approval:
+    """Ask a second person to let a merchant leave.
+
+    is_own: the merchant asks itself; it may go on selling until that is decided, and is paused then.
+    Refuses: leaving_not_paused, leaving_not_begun, approval_already_asked.
+    """
+    if merchant.state != Merchant.State.PAUSED and not (is_own and merchant.state == Merchant.State.LIVE):
         raise NOT_PAUSED()
+    if is_leaving(merchant):
+        raise NOT_LEAVING()
     return approvals.ask(
         kind="merchants.leaving",
         subject=events.subject_of(merchant),
-        facts={"merchant": merchant.pk, "name": str(merchant)},
+        facts={"merchant": merchant.pk, "name": str(merchant), "is_own": is_own},
         unit=merchant.centre,
         user=user,
         at=at,
@@ -89,9 +96,34 @@ def describe(approval: Approval) -> str:
 @approvals.kind("merchants.leaving", permission="leaving.approve", title=_("Merchant leaves"), describe=describe)
 def leaving(approval: Approval, actor: Actor, at: datetime) -> None:
     """From now on the merchant's clearings have no smallest payout and no standing top-up."""
-    merchant = Merchant.objects.get(pk=approval.facts["merchant"])
+    merchant = Merchant.objects.select_for_update().get(pk=approval.facts["merchant"])
+    if merchant.state == Merchant.State.LIVE:
+        onboarding.pause(merchant=merchant, actor=actor, at=at, reason="leaves")
+    elif merchant.state != Merchant.State.PAUSED:
+        raise NOT_PAUSED()
     clearing.set_standing(float_id=merchant.book.float_id, fen=0, is_leaving=True)
-    events.record("merchant.leaving", merchant, actor, at, {}, unit_id=merchant.centre_id)
+    # What it has now stands at the head of the final statement.
+    held = money.holdings(merchant)
+    had = {name: getattr(held, name) for name in money.Holdings.__slots__}
+    events.record("merchant.leaving", merchant, actor, at, had, unit_id=merchant.centre_id)
+
+
+def is_leaving(merchant: Merchant) -> bool:
+    return Standing.objects.filter(pk=merchant.float_id, is_leaving=True).exists()
+
+
+@transaction.atomic
+def cancel_leave(*, merchant: Merchant, actor: Actor, at: datetime, reason: str) -> None:
+    """Let a merchant stay after all. What moved to its proceeds stays there; it is paused until it is resumed.
+
+    Refuses: leaving_not_begun.
+    """
+    merchant = Merchant.objects.select_for_update().get(pk=merchant.pk)
+    if merchant.state != Merchant.State.PAUSED or not is_leaving(merchant):
+        raise NOT_LEAVING()
+    clearing.set_standing(float_id=merchant.book.float_id, fen=0, is_leaving=False)
+    facts = {"reason": reason[:200]}
+    events.record("merchant.leaving_cancelled", merchant, actor, at, facts, unit_id=merchant.centre_id)
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ from alliance.templatetags.lianhui import listed
 from merchants.calc import creditcode, hours
 from merchants.models import Agreement, ApiKey, Merchant, Outlet, Staff, Till
 from points import accounts
+from points.models import Standing
 
 CREDIT_CODE_WRONG = declare(
     "credit_code_wrong", 422, _("This is not a unified social credit code: its check character does not fit.")
@@ -38,6 +39,9 @@ NOT_READY = declare(
 )
 HAS_MONEY = declare(
     "merchant_has_money", 409, _("There is still money in the merchant's accounts. It has to be settled first.")
+)
+IS_LEAVING = declare(
+    "merchant_leaving", 409, _("This merchant is leaving. Let it stay first, then its tills can work again.")
 )
 
 LIFE = flows.Flow(
@@ -292,7 +296,9 @@ def pause(*, merchant: Merchant, actor: Actor, at: datetime, reason: str) -> Non
 
 @transaction.atomic
 def resume(*, merchant: Merchant, actor: Actor, at: datetime) -> None:
-    """End a pause. Refuses: merchant_not_ready, move_not_allowed."""
+    """End a pause. Refuses: merchant_not_ready, merchant_leaving, move_not_allowed."""
+    if Standing.objects.filter(pk=merchant.float_id, is_leaving=True).exists():
+        raise IS_LEAVING()
     missing = missing_steps(merchant, at)
     if missing:
         raise NOT_READY(missing=listed(missing))

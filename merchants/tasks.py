@@ -35,13 +35,13 @@ def clear(on: str | None = None, by: str | None = None) -> int:
     """
     day = date.fromisoformat(on) if on else shanghai_day(timezone.now()) - timedelta(days=settings.CLEARING_DAYS)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(7261, 21)")
+        cursor.execute("SELECT pg_try_advisory_lock(7261, 36)")
         if not cursor.fetchone()[0]:
             return 0
         try:
             return _clear(day, Actor.parse(by or "system:clearing"))
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(7261, 21)")
+            cursor.execute("SELECT pg_advisory_unlock(7261, 36)")
 
 
 def _clear(on: date, actor: Actor) -> int:

@@ -6,24 +6,28 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from alliance import access
-from alliance.admin.acts import Act, ActForm, look_up
+from alliance.admin.acts import Act, ActForm, buttons, look_up
 from alliance.admin.drawing import labelled
 from alliance.admin.scoped import FrozenInline, ScopedAdmin, ScopedRelatedFilter, VerbForm, actor_of, now, once
 from alliance.calc import phone
 from alliance.calc.worktime import shanghai_day
-from alliance.models import City, Unit
+from alliance.models import City, Unit, User
 from alliance.templatetags.lianhui import bps, listed, masked_phone, yuan
-from merchants import agreements, figures, onboarding, staff
+from merchants import agreements, clearing, figures, leaving, leaving_shown, onboarding, staff
 from merchants.calc import creditcode
 from merchants.models import Agreement, Merchant, Outlet, Staff
 from points import promises, statements
+from points.admin import links
 from points.models import CreditLine
 
 STATE_COLOURS = {"draft": "info", "live": "success", "paused": "warning", "left": "danger"}
@@ -218,6 +222,31 @@ def _leave(request: HttpRequest, merchant: Merchant, data: dict[str, Any]) -> st
     return _t("The merchant has left.")
 
 
+def _ask_leave(request: HttpRequest, merchant: Merchant, data: dict[str, Any]) -> str:
+    assert isinstance(request.user, User)
+    clearing.ask_leave(merchant=merchant, user=request.user, at=now())
+    return _t("Asked. As soon as a second person has said yes, it leaves; the page “Leaving” says how far it is.")
+
+
+def _may_leave(_request: HttpRequest, merchant: Merchant) -> bool:
+    if merchant.state != Merchant.State.PAUSED or not merchant.float_id:
+        return False
+    return leaving.way_of(merchant).state == "none"
+
+
+def _what_leaving_means(_request: HttpRequest, merchant: Merchant) -> list[tuple[Any, Any]]:
+    return leaving_shown.facts(leaving.plan(merchant, now()))
+
+
+def _cancel_leave(request: HttpRequest, merchant: Merchant, data: dict[str, Any]) -> str:
+    clearing.cancel_leave(merchant=merchant, actor=actor_of(request), at=now(), reason=data["reason"])
+    return _t("It stays. It is paused until somebody resumes it.")
+
+
+def _is_leaving(_request: HttpRequest, merchant: Merchant) -> bool:
+    return merchant.state == Merchant.State.PAUSED and clearing.is_leaving(merchant)
+
+
 def _ask_line(request: HttpRequest, merchant: Merchant, data: dict[str, Any], is_open: bool = True) -> str:
     line = promises.line_of(merchant.float_id)
     promises.ask(
@@ -271,6 +300,7 @@ class MerchantAdmin(ScopedAdmin):
         ("live_at", "opened_at"),
         ("shown_float", "shown_cover", "shown_reference"),
         "shown_line",
+        "shown_leaving",
         "shown_missing",
     )
     readonly_fields = (
@@ -283,6 +313,7 @@ class MerchantAdmin(ScopedAdmin):
         "shown_cover",
         "shown_reference",
         "shown_line",
+        "shown_leaving",
         "shown_missing",
     )
     autocomplete_fields = ("trade", "centre")
@@ -353,7 +384,7 @@ class MerchantAdmin(ScopedAdmin):
             permission="merchant.change",
             says=_("Its tills work again."),
             run=_resume,
-            is_possible=_is("paused"),
+            is_possible=lambda request, merchant: merchant.state == "paused" and not _is_leaving(request, merchant),
             icon="play_arrow",
         ),
         Act(
@@ -385,6 +416,34 @@ class MerchantAdmin(ScopedAdmin):
             icon="credit_card_off",
         ),
         Act(
+            name="ask-leave",
+            # Translators: 申请退出并结清
+            title=_("Settle up and leave"),
+            permission="merchant.change",
+            says=_(
+                "Promotion credit goes to the float; when the refund windows are over, bills and advances are paid "
+                "from it and everything left is paid to the bank account on file. Points that members hold stay "
+                "valid everywhere. A second person has to say yes; until it is paid it can be cancelled."
+            ),
+            shows=_what_leaving_means,
+            run=_ask_leave,
+            is_possible=_may_leave,
+            is_dangerous=True,
+            icon="waving_hand",
+            url=lambda merchant: reverse("admin:merchants_merchant_leaving", args=(merchant.pk,)),
+        ),
+        Act(
+            name="cancel-leave",
+            # Translators: 取消退出
+            title=_("Let it stay"),
+            permission="leaving.approve",
+            says=_("What has moved to its proceeds stays there and is paid out as usual. It is paused until resumed."),
+            form=Why,
+            run=_cancel_leave,
+            is_possible=_is_leaving,
+            icon="undo",
+        ),
+        Act(
             name="leave",
             # Translators: 退出联盟
             title=_("Leave the alliance"),
@@ -402,6 +461,50 @@ class MerchantAdmin(ScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("centre", "trade")
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        own = [
+            path("<int:number>/leaving/", view(self.leaving_view), name="merchants_merchant_leaving"),
+            path("<int:number>/leaving.xlsx", view(self.leaving_sheet), name="merchants_merchant_leaving_xlsx"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def _merchant(self, request: HttpRequest, number: int) -> Merchant:
+        merchant: Merchant | None = self.get_object(request, str(number))
+        if merchant is None or not merchant.float_id:
+            raise Http404
+        if not self.has_view_permission(request, merchant):
+            raise PermissionDenied
+        return merchant
+
+    def leaving_view(self, request: HttpRequest, number: int) -> HttpResponse:
+        """Show how far the leaving of a merchant is, and its final statement."""
+        merchant = self._merchant(request, number)
+        names = {"ask-leave", "cancel-leave"}
+        acts = [each for each in buttons(self, request, merchant) if each["url"].strip("/").split("/")[-1] in names]
+        context = {
+            **self.admin_site.each_context(request),
+            # Translators: 商户退出
+            "title": _("Leaving"),
+            "subtitle": str(merchant),
+            "merchant": merchant,
+            "acts": acts,
+            "list_url": reverse("admin:merchants_merchant_changelist"),
+            "home": reverse("admin:merchants_merchant_change", args=(merchant.pk,)),
+            "export": reverse("admin:merchants_merchant_leaving_xlsx", args=(merchant.pk,)),
+            **leaving_shown.context(merchant, now()),
+        }
+        approval = context["way"].approval
+        context["approval"] = links.link("alliance_approval", approval.pk, f"#{approval.pk}") if approval else ""
+        return TemplateResponse(request, "admin/finance/leaving.html", context)
+
+    def leaving_sheet(self, request: HttpRequest, number: int) -> HttpResponse:
+        merchant = self._merchant(request, number)
+        found = leaving.final(merchant, leaving.way_of(merchant))
+        if found is None:
+            raise Http404
+        return leaving_shown.sheet(merchant, found)
 
     def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
         """Find as the class does, which its indexes answer."""
@@ -477,6 +580,15 @@ class MerchantAdmin(ScopedAdmin):
             "limit": yuan(line.limit_fen),
             "state": line.get_state_display(),
         }
+
+    # Translators: 退出
+    @display(description=_("leaving"))
+    def shown_leaving(self, merchant: Merchant) -> Any:
+        if not merchant.float_id:
+            return "–"
+        way = once(merchant, "leaving_way", lambda: leaving.way_of(merchant))
+        url = reverse("admin:merchants_merchant_leaving", args=(merchant.pk,))
+        return format_html('<a class="console-link" href="{}">{}</a>', url, leaving_shown.WORDS[way.state])
 
     # Translators: 上线还缺
     @display(description=_("still missing before it can go live"))

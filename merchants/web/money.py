@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
 
 from alliance.calc.worktime import shanghai_day
-from merchants import money
+from merchants import leaving, leaving_shown, money
 from merchants.access import DeskRequest, money_only
 from merchants.models import PayoutAccount
 from merchants.web import frame
@@ -47,6 +47,7 @@ def money_page(request: DeskRequest) -> HttpResponse:
         "standing": clearing.standing_of(merchant.book.float_id),
         "account": account,
         "asked": on_file.get(PayoutAccount.State.ASKED),
+        "leaving": leaving_shown.WORDS[leaving.way_of(merchant).state],
         "today": today,
         "now": now,
     }
