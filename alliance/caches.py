@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.cache.backends.redis import RedisCache as DjangoCache
-from django.core.cache.backends.redis import RedisCacheClient
+
+if TYPE_CHECKING:
+    RedisCacheClient = Any
+else:
+    from django.core.cache.backends.redis import RedisCacheClient
 
 # Counts up what is there, and says when nothing is: one round trip, and nothing can end in between.
 _INCR = "if redis.call('EXISTS', KEYS[1]) == 0 then return false end return redis.call('INCRBY', KEYS[1], ARGV[1])"

@@ -6,7 +6,6 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -103,13 +102,13 @@ def revoke(*, key: ApiKey, actor: Actor, at: datetime) -> None:
 def find(secret: str, at: datetime) -> ApiKey | None:
     """Return the key with this secret, with its merchant and its own outlet's desk, if it has not ended."""
     with connection.cursor() as cursor:
-        cursor.execute(_find(), [at, at, secret[:_PREFIX_LENGTH]])
+        cursor.execute(_FIND, [at, at, secret[:_PREFIX_LENGTH]])
         row = cursor.fetchone()
     if row is None:
         return None
-    key = rows.instance(ApiKey, row[: rows.width(ApiKey)])
-    desk = rows.width(ApiKey) + rows.width(Merchant)
-    key.merchant = rows.instance(Merchant, row[rows.width(ApiKey) : desk])
+    desk = _KEY.width + _MERCHANT.width
+    key = _KEY.instance(row[: _KEY.width])
+    key.merchant = _MERCHANT.instance(row[_KEY.width : desk])
     if not secrets.compare_digest(bytes(key.digest), digest(secret)) or not key.is_active(at):
         return None
     if row[desk] is not None:
@@ -117,12 +116,17 @@ def find(secret: str, at: datetime) -> ApiKey | None:
     return key
 
 
-@cache
-def _find() -> str:
-    return f"""SELECT {rows.columns(ApiKey, "k")}, {rows.columns(Merchant, "m")}, {tills.desk_columns()}
-      FROM merchants_apikey k JOIN merchants_merchant m ON m.id = k.merchant_id
-      LEFT JOIN merchants_outlet o ON o.id = k.outlet_id AND o.merchant_id = m.id {tills.DESK_TERMS}
-      WHERE k.prefix = %s"""
+_KEY = rows.Part(
+    ApiKey, "id", "merchant_id", "outlet_id", "name", "prefix", "digest", "scopes", "is_test", "language", "revoked_at",
+    "last_used_at",
+)  # fmt: skip
+_MERCHANT = rows.Part(
+    Merchant, "id", "short_name", "trade_id", "centre_id", "state", "float_id", "proceeds_id", "fee_rest_id"
+)
+_FIND = f"""SELECT {_KEY.columns("k")}, {_MERCHANT.columns("m")}, {tills.DESK_COLUMNS}
+  FROM merchants_apikey k JOIN merchants_merchant m ON m.id = k.merchant_id
+  LEFT JOIN merchants_outlet o ON o.id = k.outlet_id AND o.merchant_id = m.id {tills.DESK_TERMS}
+  WHERE k.prefix = %s"""
 
 
 def touch(key: ApiKey, at: datetime) -> None:

@@ -11,7 +11,7 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ from merchants.tills import Member
 from points import awards, bills, terms
 from points.awards import Said
 from points.bills import Bill, Caller, Outcome, OutletRef
+from points.calc import rebate
 from points.calc.rules import Line
 from points.models import Sale, Terms
 from points.refusals import SALE_UNKNOWN
@@ -458,9 +459,8 @@ def receipt_of(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | 
     number, booked_at = _booked(outcome)
     if outcome.replayed or bill is None:
         bill = _rebuilt(outlet, number, booked_at)
-    has_points = outcome.points > 0 or bool(outcome.bonuses)
     # Whatever the till's time was: points mature and expire from the day on which the bill arrived.
-    bill = replace(bill, event_at=booked_at)
+    arrived = shanghai_day(booked_at) if outcome.points > 0 or outcome.bonuses else None
     return Receipt(
         sale_id=number,
         status=outcome.status,
@@ -472,8 +472,8 @@ def receipt_of(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | 
         points=outcome.points,
         promised_points=outcome.promised_points,
         rebate_fen=outcome.points + outcome.rest,
-        matures_on=bill.matures_on if has_points else None,
-        expires_on=bill.expires_on if has_points else None,
+        matures_on=arrived + timedelta(days=bill.matures_days) if arrived else None,
+        expires_on=rebate.expires_on(arrived) if arrived else None,
         available_points=outcome.available_after if request.member and tills.shows_balance(request.member) else None,
         reference=request.reference,
         is_replay=outcome.replayed,

@@ -7,7 +7,6 @@ again shows the code again.
 
 from __future__ import annotations
 
-import functools
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -105,7 +104,7 @@ class Member:
 def desk_for(key: ApiKey, outlet_id: int, at: datetime) -> Outlet | None:
     """Return an outlet of the key's merchant, with the merchant and with the terms in force: all in one question."""
     with connection.cursor() as cursor:
-        cursor.execute(_desk(), [at, at, outlet_id, key.merchant_id])
+        cursor.execute(_DESK, [at, at, outlet_id, key.merchant_id])
         row = cursor.fetchone()
     if row is None:
         return None
@@ -113,21 +112,20 @@ def desk_for(key: ApiKey, outlet_id: int, at: datetime) -> Outlet | None:
 
 
 def desk_of(row: Sequence[Any], merchant: Merchant) -> Outlet:
-    """Return the outlet, with the merchant and the terms, from the columns of `desk_columns`."""
-    first, last = rows.width(Outlet), rows.width(Outlet) + rows.width(Terms)
-    outlet = rows.instance(Outlet, row[:first])
+    """Return the outlet, with the merchant and the terms, from the columns DESK_COLUMNS."""
+    first, last = _OUTLET.width, _OUTLET.width + _TERMS.width
+    outlet = _OUTLET.instance(row[:first])
     outlet.merchant = merchant
     if row[first] is not None:
-        outlet.terms_now = rows.instance(Terms, row[first:last])
+        outlet.terms_now = _TERMS.instance(row[first:last])
         if row[last] is not None:
             know_rest(outlet.terms_now, outlet.centre_account_id, row[last])
     return outlet
 
 
-def desk_columns() -> str:
-    return f"{rows.columns(Outlet, 'o')}, {rows.columns(Terms, 't')}, r.id"
-
-
+_OUTLET = rows.Part(Outlet, "id", "merchant_id", "name", "centre_id", "centre_account_id", "state", "is_test")
+_TERMS = rows.Part(Terms)
+DESK_COLUMNS = f"{_OUTLET.columns('o')}, {_TERMS.columns('t')}, r.id"
 # The terms in force at a time, given twice, and where the rest of a rebate waits; of merchant m and outlet o.
 DESK_TERMS = f"""LEFT JOIN points_terms t
         ON t.float_id = m.float_id AND t.valid_from <= %s AND (t.valid_to IS NULL OR t.valid_to > %s)
@@ -135,11 +133,9 @@ DESK_TERMS = f"""LEFT JOIN points_terms t
         ON r.kind = {int(Account.Kind.REST)} AND r.terms_id = t.id AND r.centre_id = o.centre_account_id"""
 
 
-@functools.cache
-def _desk() -> str:
-    return f"""SELECT {desk_columns()}
-      FROM merchants_outlet o JOIN merchants_merchant m ON m.id = o.merchant_id {DESK_TERMS}
-      WHERE o.id = %s AND o.merchant_id = %s"""
+_DESK = f"""SELECT {DESK_COLUMNS}
+  FROM merchants_outlet o JOIN merchants_merchant m ON m.id = o.merchant_id {DESK_TERMS}
+  WHERE o.id = %s AND o.merchant_id = %s"""
 
 
 def check_serving(outlet: Outlet) -> None:

@@ -107,27 +107,29 @@ def _by_handle(kind: str, value: str, at: datetime) -> Found:
 
 def many(items: Sequence[tuple[str, str]], at: datetime) -> list[Found | Refused]:
     """Find many by (kind, value) in one query; each answer is a wallet or the refusal. Codes go one by one."""
-    wanted = {digest_of(kind, value) for kind, value in items if kind != "code"}
+    digests = [b"" if kind == "code" else digest_of(kind, value) for kind, value in items]
+    wanted = set(digests) - {b""}
     holders: dict[bytes, tuple[int, int, bytes]] = {}
     if wanted:
         with connection.cursor() as cursor:
             cursor.execute(_HOLDERS, [list(wanted), at, at])
             holders = {bytes(row[0]): row[1:] for row in cursor.fetchall()}
-    return [_one(kind, value, holders, at) for kind, value in items]
+    return [_one(kind, value, holders.get(digest), at) for (kind, value), digest in zip(items, digests, strict=True)]
 
 
-_HOLDERS = """SELECT h.digest, h.wallet_id, w.tier, p.code_secret
-  FROM points_handle h JOIN points_wallet w ON w.id = h.wallet_id JOIN points_pass p ON p.wallet_id = w.id
-  WHERE h.digest = ANY (%s) AND (h.ends_at IS NULL OR h.ends_at > %s) AND h.starts_at <= %s"""
+# One probe of the index for each digest, however many there are.
+_HOLDERS = """SELECT d.digest, found.* FROM unnest(%s::bytea[]) AS d (digest) CROSS JOIN LATERAL (
+  SELECT h.wallet_id, w.tier, p.code_secret
+    FROM points_handle h JOIN points_wallet w ON w.id = h.wallet_id JOIN points_pass p ON p.wallet_id = w.id
+    WHERE h.digest = d.digest AND (h.ends_at IS NULL OR h.ends_at > %s) AND h.starts_at <= %s LIMIT 1) found"""
 
 
-def _one(kind: str, value: str, holders: dict[bytes, tuple[int, int, bytes]], at: datetime) -> Found | Refused:
+def _one(kind: str, value: str, holder: tuple[int, int, bytes] | None, at: datetime) -> Found | Refused:
     if kind == "code":
         try:
             return by_code(value, at)
         except Refused as refusal:
             return refusal
-    holder = holders.get(digest_of(kind, value))
     return MEMBER_UNKNOWN() if holder is None else _found(*holder, kind, at)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 from rest_framework.request import Request
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from alliance.calc.money import MAX_FEN
 from alliance.refusals import declare
@@ -47,6 +50,12 @@ class Text(serializers.CharField):
 
     default_error_messages = {"nul": _("The NUL character cannot be kept. Leave it out.")}
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # NUL is looked for below, and StrictJSONParser lets no half character through.
+        twice = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
+        self.validators = [check for check in self.validators if not isinstance(check, twice)]
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
@@ -63,12 +72,31 @@ class Body(serializers.Serializer[Any]):
         """Return what a request says, checked. Refuses: input_invalid (as a ValidationError)."""
         return _reader(cls, get_language()).run_validation(data)
 
+    def run_validation(self, data: Any = empty) -> Any:
+        is_empty, data = self.validate_empty_values(data)
+        return data if is_empty else self.validate(self.to_internal_value(data))
+
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
+        """Read the fields that are there: REST framework's way costs several times as much, and does no more here."""
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        fields = self.fields
+        if unknown := data.keys() - fields.keys():
             raise serializers.ValidationError(
                 {str(name)[:60]: [_("There is no such field.")] for name in sorted(unknown)}
             )
-        return super().to_internal_value(data)
+        found, wrong = {}, {}
+        for name, field in fields.items():
+            try:
+                if name in data or field.required:
+                    found[name] = field.run_validation(data.get(name, empty))
+                elif field.default is not empty:
+                    found[name] = field.get_default()
+            except serializers.ValidationError as error:
+                wrong[name] = error.detail
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return found
 
 
 @cache
@@ -166,6 +194,11 @@ class Time(serializers.DateTimeField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(default_timezone=UTC, **options)
+
+
+def time_text(at: datetime) -> str:
+    """Return a time as the field Time writes it."""
+    return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 NUMBER_INVALID = declare("number_invalid", 422, _("“%(name)s” is a whole number above zero."))

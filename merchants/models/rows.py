@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, models
 
 Row = TypeVar("Row", bound=models.Model)
 
 
-def columns(model: type[models.Model], alias: str) -> str:
-    """Return all columns of a table, in the order of its fields."""
-    return ", ".join(f'{alias}."{field.column}"' for field in model._meta.concrete_fields)
+class Part(Generic[Row]):
+    """Some columns of a table, or all of them; what was left out is looked up when somebody asks for it."""
 
+    def __init__(self, model: type[Row], *names: str) -> None:
+        self._model = model
+        # In the order of the fields, as from_db wants them.
+        self._fields = [field for field in model._meta.concrete_fields if not names or field.attname in names]
+        self._names = [field.attname for field in self._fields]
+        self.width = len(self._fields)
 
-def instance(model: type[Row], values: Sequence[Any]) -> Row:
-    """Return an instance from the values of its columns, in the same order."""
-    return model.from_db(DEFAULT_DB_ALIAS, _names(model), values)
+    def columns(self, alias: str) -> str:
+        return ", ".join(f'{alias}."{field.column}"' for field in self._fields)
 
-
-@cache
-def _names(model: type[models.Model]) -> list[str]:
-    return [field.attname for field in model._meta.concrete_fields]
-
-
-@cache
-def width(model: type[models.Model]) -> int:
-    return len(model._meta.concrete_fields)
+    def instance(self, values: Sequence[Any]) -> Row:
+        """Return an instance from the values of the columns, in the same order."""
+        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
