@@ -49,7 +49,7 @@ def main(words: list[str]) -> int:
     from bench import ledger
 
     with ledger.database():
-        figures = _measure(ledger.pgbench_program(), 1 if options.quick else 8, 1 if options.quick else 5)
+        figures = _measure(ledger.pgbench_program(), 1 if options.quick else 6, 1 if options.quick else 5)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     return 0

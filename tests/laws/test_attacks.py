@@ -19,6 +19,7 @@ KEPT = (
     *HISTORY,
     "points_wallet",
     "points_account",
+    "points_allowance",
     "points_lot",
     "points_reversal",
     "points_split",
@@ -60,7 +61,7 @@ def test_history_and_balances_cannot_be_written(
     for table in KEPT:
         column = (
             "balance"
-            if table in ("points_wallet", "points_account")
+            if table in ("points_wallet", "points_account", "points_allowance")
             else "xid"
             if table == "points_mark"
             else "booked_on"

@@ -111,6 +111,27 @@ def test_sales_beside_a_top_up_a_correction_a_batch_and_those_who_gather() -> No
     sound()
 
 
+def test_a_rule_that_the_float_itself_pays() -> None:
+    """Such a sale takes the row twice: it never does so with an allowance in hand."""
+    shop = open_shop(float_fen=2_000_000, matures_days=0)
+    rule(shop.merchant.float_id, {"kind": "fixed", "points": 5})
+    wallets = accounts.open_wallets(20, timezone.now())
+
+    def act(n: int) -> Any:
+        if n == 20:
+            return [make(shop) for _ in range(30) if not time.sleep(0.02)]
+        if n == 21:
+            return [stripes.fold() for _ in range(30) if not time.sleep(0.02)]
+        return [post(shop, wallets[n], 1_000) for _ in range(6)]
+
+    answers = together(22, act)
+    assert not [answer for answer in answers if isinstance(answer, Exception)], answers
+    sold = [answer for one in answers[:20] for answer in one]
+    assert {answer.status for answer in sold} <= {"booked"} and {answer.bonus_points for answer in sold} == {5}
+    assert has(shop) == 2_000_000 - 120 * 85
+    sound()
+
+
 def take(shop: Shop, wallet: int, number: int) -> Any:
     return adjusting.adjust(
         wallet_id=wallet, funder_id=shop.merchant.float_id, points=10, caller=shop.caller, key=f"take {number}", actor=TEST,

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from points import accounts, bills, promises, proving, rollup, statements, stripes, totals, verify
+from points import accounts, bills, clearing, promises, proving, rollup, statements, stripes, totals, verify
 from points.models import Account, Allowance
-from tests.points.shops import NOON, TEST, Shop
+from tests.points.ruling import rule
+from tests.points.shops import NOON, TEST, Shop, open_shop
+from tests.points.test_refunds import back
 
 
 def make(shop: Shop) -> int:
@@ -152,6 +154,46 @@ def test_a_correction_gathers(shop: Shop) -> None:
         )
         assert cursor.fetchone()[0] == 0
     assert (has(shop), parts(shop)) == (20_000, {})
+    sound()
+
+
+def test_a_refund_that_the_float_pays_gathers_and_a_void_only_credits(shop: Shop) -> None:
+    taker = open_shop(float_fen=2_000, matures_days=0, spend_share_bps=10_000)
+    make(taker)
+    wallet = shop.wallet(points=2_000)
+    spent = taker.sell(wallet, 0, spend_points=2_000)
+    clearing.retain(
+        account_id=taker.merchant.proceeds_id, amount_fen=accounts.balance(taker.merchant.proceeds_id), actor=TEST,
+        at=NOON, now=NOON,
+    )  # fmt: skip
+    make(shop)
+    voided = shop.sell(shop.wallet(), 1_000)
+    assert shop.void(voided.sale_id).status == "booked" and row(shop).stripes == 16
+    # The proceeds are gone: 1,980 come from the float, of which the row alone has 1,008, and 20 from the fee.
+    outcome = back(taker, spent.sale_id, 2_000)
+    assert (outcome.status, outcome.points_promised) == ("booked", 0)
+    assert (has(taker), parts(taker)) == (20, {})
+    sound()
+
+
+def test_a_capture_is_paid_out_of_all_of_it(shop: Shop) -> None:
+    wallet = shop.wallet(points=500)
+    hold = shop.hold(wallet, 100, now=NOON)
+    make(shop)
+    left = has(shop)
+    paid = left * 10_000 // 800
+    assert shop.capture(hold.sale_id, 50, paid_fen=paid).status == "booked"
+    assert has(shop) < 80 and parts(shop) == {}
+    sound()
+
+
+def test_a_rule_that_the_float_pays_counts_all_of_it(shop: Shop) -> None:
+    rule(shop.merchant.float_id, {"kind": "fixed", "points": 450})
+    make(shop)
+    # The row could pay the sale, and then has less than the bonus.
+    outcome = shop.sell(shop.wallet(), 620_000)
+    assert [bonus.points for bonus in outcome.bonuses] == [450]
+    assert (has(shop), parts(shop)) == (100_000 - 49_600 - 450, {})
     sound()
 
 
