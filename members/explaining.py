@@ -88,7 +88,9 @@ def explain(member: Member, journal_id: int) -> Detail | None:
     outlet = Outlet.objects.select_related("merchant__trade").filter(pk=first.outlet_id or 0).first()
     sale = _sale(first)
     if first.kind == Transfer.Kind.ISSUE:
-        sale = _promised_sale(first)
+        sale = _promised_sale(issue_id=first.pk, wallet_id=first.wallet_id)
+    elif sale is None and first.kind == Transfer.Kind.AWARD:
+        sale = _promised_sale(sale_id=first.journal_id, wallet_id=first.wallet_id)
     is_refund = sale is not None and sale.kind == Sale.Kind.REFUND
     done = refunding.told(outlet, journal_id) if is_refund and outlet else None
     what = [str(wallets.WORDS[row.kind][row.reverses_id is not None]) for row in rows]
@@ -119,9 +121,9 @@ def _sale(row: Transfer) -> Sale | None:
     return Sale.objects.filter(outlet_id=row.outlet_id, booked_at=row.booked_at, id=row.journal_id).first()
 
 
-def _promised_sale(row: Transfer) -> Sale | None:
-    """Return the sale of which these points were promised until its merchant paid."""
-    promise = Promise.objects.filter(issue_id=row.pk, wallet_id=row.wallet_id).first()
+def _promised_sale(**which: int) -> Sale | None:
+    """Return the sale of which points were promised until its merchant paid."""
+    promise = Promise.objects.filter(**which).first()
     if promise is None:
         return None
     return Sale.objects.filter(outlet_id=promise.outlet_id, booked_at=promise.booked_at, id=promise.pk).first()

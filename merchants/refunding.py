@@ -436,7 +436,7 @@ def _by_lines(lines: tuple[SoldLine, ...], wanted: tuple[tuple[int, int], ...]) 
         cash, points, earned = returns.coming_back(lines, wanted)
     except returns.TooMany as problem:
         raise LINE_GONE(line=problem.line, left=problem.left) from None
-    return ByLines(cash_fen=cash, points=points, eligible_fen=earned)
+    return ByLines(cash_fen=cash, points=points, eligible_fen=earned, stays=returns.staying(lines, wanted))
 
 
 def _lines(sale: Sale, done: tuple[Done, ...]) -> tuple[SoldLine, ...]:

@@ -21,7 +21,7 @@ from django.utils.translation import get_language
 from alliance.calc.worktime import shanghai_day
 from points import rules
 from points.calc import rules as sums
-from points.models import Award, RuleVersion, Sale, Terms, Trace
+from points.models import Awaited, Award, RuleVersion, Trace
 
 if TYPE_CHECKING:
     from points.bills import Bill
@@ -112,7 +112,7 @@ class Decision:
         for step in self.answer.trace[1:]:
             number, inputs = by_version[step.rule, step.version], dict(step.inputs)
             steps.append([number, step.verdict, step.points, step.limit, inputs])
-            stamps = int(inputs["units"]) if "every" in inputs and step.verdict in _STAMPED else 0
+            stamps = stamps_of(step.verdict, inputs)
             if step.points or stamps:
                 rows.append((number, step.points, stamps, int(inputs.get("before", 0))))
         kept = json.dumps(self._kept(bill), separators=(",", ":"), ensure_ascii=False)
@@ -166,6 +166,11 @@ _MARK = """SELECT coalesce(md5(string_agg(id || ':' || xmin::text, ',' ORDER BY 
 _STOPS = """SELECT 0::bigint, issue_ends_on FROM points_winding WHERE scope = 1
   UNION ALL SELECT a.id, w.issue_ends_on FROM points_winding w JOIN points_winding_float f ON f.winding_id = w.id
     JOIN points_account a ON a.id = f.float_id OR a.kind = 12 AND a.float_id = f.float_id"""
+
+
+def stamps_of(verdict: str, inputs: Mapping[str, Any]) -> int:
+    """Return the units that a step counts on a stamp card."""
+    return int(inputs["units"]) if "every" in inputs and verdict in _STAMPED else 0
 
 
 def forget() -> None:
@@ -337,50 +342,6 @@ def taken_back(sale_id: int, journal_id: int) -> int:
     return -int(found["points"])
 
 
-def staying(sale: Sale, eligible_fen: int) -> dict[int, int]:
-    """Return, by transfer, the points of each bonus of a sale that stay when so much of what earned stays (row 17).
-
-    What stays is evaluated by the rules and the facts of the purchase, so that thresholds and stamps follow: goods of
-    every line are taken to come back alike. Never more than what was given.
-    """
-    given = list(Award.objects.filter(sale_id=sale.pk, journal_id=sale.pk, points__gt=0, transfer_id__isnull=False))
-    trace = Trace.objects.filter(pk=sale.pk).first() if given else None
-    if trace is None:
-        return {}
-    known = _read(RuleVersion.objects.filter(pk__in=[step[0] for step in trace.steps]))
-    facts, at = trace.facts, int(sale.event_at.timestamp())
-    lines = _left_of_lines([sums.Line(*line) for line in facts.get("lines", ())], sale.eligible_fen, eligible_fen)
-    member = sums.Member(
-        tier=facts.get("tier", 0),
-        is_first_visit=facts.get("first", False),
-        credit=facts.get("credit", 0),
-        stamps=facts.get("stamps", {}),
-        used={code: sums.Used(*used) for code, used in facts.get("used", {}).items()},
-    )
-    receipt = sums.Receipt(sale.float_id, sale.outlet_id, facts.get("trade", ""), at, lines)
-    left = {int(account): fen for account, fen in facts.get("left", {}).items()}
-    terms = Terms.objects.get(pk=sale.terms_id)
-    answer = sums.Prepared(each.rule for each in known).evaluate(receipt, member, rules.card_of(terms), left)
-    numbers = {(each.rule.code, each.rule.version): each.version_id for each in known}
-    stays = {numbers[grant.rule, grant.version]: grant.points for grant in answer.grants}
-    return {row.transfer_id: min(row.points, stays.get(row.version_id, 0)) for row in given if row.transfer_id}
-
-
-def _left_of_lines(lines: list[sums.Line], sold: int, stays: int) -> tuple[sums.Line, ...]:
-    """Return the lines with `stays` of the `sold` fen that earned, all alike; the last one takes the remainder."""
-    kept: list[sums.Line] = []
-    before = after = 0
-    for line in lines:
-        if not line.is_eligible or not sold:
-            kept.append(line)
-            continue
-        before += line.fen
-        fen = before * stays // sold - after
-        after += fen
-        kept.append(line._replace(fen=fen, units=line.units * fen // line.fen if line.fen else 0))
-    return tuple(kept)
-
-
 # --- in words -------------------------------------------------------------------------------------
 
 
@@ -400,6 +361,10 @@ def told(sale_ids: Iterable[int], *, only_given: bool = True) -> dict[int, tuple
     traces = dict(Trace.objects.filter(pk__in=list(sale_ids)).values_list("sale_id", "steps"))
     if not traces:
         return {}
+    # Of a promised sale: what was given when it was paid; nothing once its promise was dropped.
+    for later in Awaited.objects.filter(pk__in=traces):
+        if later.facts is not None or later.state == Awaited.State.DROPPED:
+            traces[later.pk] = later.facts["steps"] if later.facts is not None else []
     numbers = {step[0] for steps in traces.values() for step in steps}
     versions = {each.version_id: each.rule for each in _read(RuleVersion.objects.filter(pk__in=numbers))}
     found: dict[int, tuple[Said, ...]] = {}

@@ -25,7 +25,7 @@ from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, Unit, User
 from alliance.refusals import declare
-from points import winding_up
+from points import bonuses, winding_up
 from points.models import Account, CreditLine, MerchantBill, Promise
 
 # A region may trust a merchant with up to ¥1,000,000; the table takes more, for an operator who changes this line.
@@ -188,6 +188,8 @@ def pay(float_id: int, now: datetime | None = None) -> Paid:
             cursor.execute("SELECT * FROM points_pay_bills(%s::bigint, %s::timestamptz, %s)", [float_id, now, CHUNK])
             part = Paid(*cursor.fetchone())
         issued, fen = issued + part.issued, fen + part.fen
+        if part.issued and not connection.in_atomic_block:
+            bonuses.give(now)
         if not part.is_more or connection.in_atomic_block:
             return Paid(issued, fen, part.is_more)
         if part.issued < CHUNK:

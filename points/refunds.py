@@ -12,7 +12,8 @@ kept back from the cash, never more than the cash; the rest is a claim on the me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,7 @@ from django.db import Error, connection, transaction
 from alliance.actors import Actor
 from alliance.amounts import AMOUNT_INVALID
 from alliance.refusals import Refused
-from points import awards
+from points import bonuses as after_the_till
 from points.bills import Caller
 from points.calc import refunding
 from points.calc.digests import digest
@@ -45,11 +46,13 @@ class ByTotal:
 @dataclass(frozen=True, slots=True)
 class ByLines:
     """Lines come back that were paid with `cash_fen` and `points`; eligible_fen: how much of that money had earned points
-    (None: in the proportion of the bill)."""
+    (None: in the proportion of the bill). stays: (fen, units) that then stay of each line that was kept with the sale,
+    all refunds by line together; None: nobody knows, and goods of every line are taken to come back alike."""
 
     cash_fen: int
     points: int = 0
     eligible_fen: int | None = None
+    stays: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +153,25 @@ def refund(
 
     sale: the document (kind sale) itself; outlet_id: where the goods came back, which must belong to the same merchant.
     cash_given: the money was handed out before, so nothing can be kept back. bonus_kept: by transfer of a bonus of this
-    sale, the points of it that stay; default: what its rules give for what stays (points.awards.staying). now: for the owner of the database only.
+    sale, the points of it that stay; default: what its rules give for what stays (points.bonuses.staying). now: for the owner of the database only.
     Raises amount_invalid for nothing or less; answers everything else, see RefundOutcome.
     """
     _check(returned)
     tries = 1 if connection.in_atomic_block else _TRIES
     for n in range(1, tries + 1):
         # What stays is reckoned for the refunds that are seen; another one in between makes the book say 40001.
-        seen, kept = _left(sale)
+        seen, kept, lines = _left(sale)
         stays = _stays(sale, kept, returned)
-        bonuses = bonus_kept if bonus_kept is not None else awards.staying(sale, max(stays.eligible, 0))
+        if isinstance(returned, ByLines) and returned.stays is not None:
+            lines = returned.stays
+        bonuses = bonus_kept
+        if bonuses is None:
+            bonuses = after_the_till.staying(sale, max(stays.eligible, 0), lines)
         kept_ids, kept_points = list(bonuses.keys()), list(bonuses.values())
         facts: list[Any] = [
             caller.number, caller.id, str(actor), digest(key), digest(body), outlet_id, sale.pk, sale.outlet_id, sale.booked_at, seen,
             stays.bill, stays.spent, stays.eligible, kept_ids, kept_points, cash_given, settings.REFUND_DAYS, at, now,
+            json.dumps(lines) if lines is not None else None,
         ]  # fmt: skip
         try:
             with connection.cursor() as cursor:
@@ -225,7 +233,7 @@ def settle(now: datetime | None = None) -> tuple[int, int]:
 
 _REFUND = """SELECT * FROM points_refund(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint, %s::bigint,
   %s::timestamptz, %s::integer, %s::integer, %s::integer, %s::integer, %s::bigint[], %s::bigint[], %s::boolean, %s::integer, %s::timestamptz,
-  %s::timestamptz)"""
+  %s::timestamptz, %s::jsonb)"""
 
 
 def _check(returned: Returned) -> None:
@@ -239,12 +247,12 @@ def _check(returned: Returned) -> None:
         raise AMOUNT_INVALID(given=str(given))
 
 
-def _left(sale: Sale) -> tuple[int, Kept]:
-    """Return how many refunds of a sale there are, and what stays."""
+def _left(sale: Sale) -> tuple[int, Kept, Sequence[Sequence[int]] | None]:
+    """Return how many refunds of a sale there are, what stays, and of which line how much."""
     seen = Reversal.objects.filter(pk=sale.pk).first()
     if seen is None:
-        return 0, _sold(sale)
-    return seen.refunds, Kept(seen.kept_bill, seen.kept_spent, seen.kept_eligible)
+        return 0, _sold(sale), None
+    return seen.refunds, Kept(seen.kept_bill, seen.kept_spent, seen.kept_eligible), seen.kept_lines
 
 
 def _sold(sale: Sale) -> Kept:

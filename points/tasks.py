@@ -16,6 +16,7 @@ from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
 from points import (
     backtesting,
+    bonuses,
     circulation,
     closing,
     expiring,
@@ -126,8 +127,11 @@ def _close_again(job: Job) -> None:
 
 @shared_task
 def pay_promises() -> int:
-    """Issue what money is there for (top-ups do so at once, this is the rest); return how many promises."""
-    return sum(promises.pay(float_id).issued for float_id in promises.payable())
+    """Issue what money is there for (top-ups do so at once, this is the rest), then the bonuses of what was paid;
+    return how many promises."""
+    issued = sum(promises.pay(float_id).issued for float_id in promises.payable())
+    bonuses.give()
+    return issued
 
 
 @shared_task

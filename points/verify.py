@@ -486,7 +486,7 @@ _LAWS: dict[str, str] = {
             t.debit_id <> a.payer_id OR t.credit_id <> a.wallet_id OR t.journal_id <> a.sale_id OR t.wallet_id <> a.wallet_id OR t.reverses_id IS NOT NULL
             OR a.is_pending <> (t.matures_on > least((t.event_at AT TIME ZONE 'Asia/Shanghai')::date, (t.booked_at AT TIME ZONE 'Asia/Shanghai')::date)))
           OR r.id IS NULL OR v.rule_id <> a.rule_id OR r.payer_id <> a.payer_id OR v.state NOT IN ('approved', 'live', 'ended')
-          OR s.id IS NULL OR s.wallet_id <> a.wallet_id OR s.kind <> 1 OR s.reason <> 0 OR a.on_day <> (s.event_at AT TIME ZONE 'Asia/Shanghai')::date
+          OR s.id IS NULL OR s.wallet_id <> a.wallet_id OR s.kind <> 1 OR s.reason <> CASE WHEN l.state = 3 THEN 2 ELSE 0 END OR a.on_day <> (s.event_at AT TIME ZONE 'Asia/Shanghai')::date
           OR s.event_at < v.starts_at OR a.is_outside <> (p.kind = 11 OR CASE p.kind WHEN 3 THEN p.id ELSE p.float_id END <> s.float_id)
           OR a.is_loss <> (v.definition ? 'loss' AND v.definition -> 'loss' <> 'null')
           OR a.is_saved <> (coalesce((v.definition -> 'scope' ->> 'stamp_every')::bigint, 0) > 0 OR coalesce(v.definition -> 'effect' ->> 'to', 'member') <> 'member')
@@ -497,8 +497,30 @@ _LAWS: dict[str, str] = {
         FULL JOIN (SELECT * FROM points_transfer WHERE kind = 8 AND reverses_id IS NULL) t ON t.id = a.transfer_id
         LEFT JOIN rules_version v ON v.id = a.version_id LEFT JOIN rules_rule r ON r.id = v.rule_id LEFT JOIN points_account p ON p.id = a.payer_id
         LEFT JOIN points_sale s ON s.id = a.sale_id
-        LEFT JOIN (SELECT c.sale_id, x.step FROM points_trace c, jsonb_array_elements(c.steps) x(step)) w
+        LEFT JOIN points_awaited l ON l.sale_id = a.sale_id
+        LEFT JOIN (SELECT c.sale_id, x.step FROM points_trace c LEFT JOIN points_awaited l ON l.sale_id = c.sale_id, jsonb_array_elements(coalesce(l.facts -> 'steps', c.steps)) x(step)) w
           ON w.sale_id = a.sale_id AND (w.step ->> 0)::bigint = a.version_id""",
+    "bonuses of a promised sale come once, when it is paid, and never more than was told": """
+        SELECT count(*), count(*) FILTER (WHERE l.sale_id IS NULL OR p.sale_id IS NULL OR l.wallet_id <> p.wallet_id OR l.told <> d.told
+          OR (l.state = 1) <> (p.state = 1) OR (l.state IN (2, 3)) <> (p.state = 2) OR l.points <> coalesce(a.points, 0)
+          OR a.sale_id IS NOT NULL AND (l.state <> 3 OR a.before > 0 OR p.settled_at > l.settled_at)
+          OR EXISTS (SELECT FROM jsonb_array_elements(l.facts -> 'steps') x(step) WHERE NOT EXISTS (SELECT FROM points_trace c, jsonb_array_elements(c.steps) y(step)
+            WHERE c.sale_id = l.sale_id AND y.step -> 0 = x.step -> 0 AND (y.step -> 4 ? 'every' OR (y.step ->> 2)::bigint >= (x.step ->> 2)::bigint))))
+          + (SELECT count(*) FROM (VALUES ('points_promise_ends')) v(name) WHERE NOT EXISTS (SELECT FROM pg_trigger g
+            WHERE g.tgrelid = 'points_promise'::regclass AND g.tgname = v.name AND g.tgenabled = 'O'))
+        FROM points_awaited l
+        FULL JOIN (SELECT c.sale_id, sum((x.step ->> 2)::bigint) AS told FROM points_trace c JOIN points_promise USING (sale_id), jsonb_array_elements(c.steps) x(step)
+          WHERE (x.step ->> 2)::bigint > 0 OR x.step -> 4 ? 'every' AND x.step ->> 1 IN ('applied', 'clipped', 'refused', 'stamps_missing') AND (x.step -> 4 ->> 'units')::bigint > 0 GROUP BY 1) d
+          ON d.sale_id = l.sale_id
+        LEFT JOIN points_promise p ON p.sale_id = l.sale_id
+        LEFT JOIN (SELECT z.sale_id, sum(z.points) AS points, count(*) FILTER (WHERE t.booked_at < y.settled_at) AS before FROM points_award z JOIN points_promise y USING (sale_id)
+          LEFT JOIN points_transfer t ON t.id = z.transfer_id WHERE z.journal_id = z.sale_id GROUP BY 1) a ON a.sale_id = l.sale_id""",
+    "what stays of a sale by line is a part of its lines, and covers what earns yet": """
+        SELECT count(*), count(*) FILTER (WHERE c.sale_id IS NULL OR jsonb_array_length(r.kept_lines) <> jsonb_array_length(c.facts -> 'lines') OR n.bad > 0 OR n.earns < r.kept_eligible)
+        FROM (SELECT * FROM points_reversal WHERE kept_lines IS NOT NULL) r LEFT JOIN points_trace c ON c.sale_id = r.sale_id
+        LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE ((x.line ->> 0)::bigint BETWEEN 0 AND (o.line ->> 2)::bigint AND (x.line ->> 1)::bigint BETWEEN 0 AND (o.line ->> 3)::bigint) IS NOT TRUE) AS bad,
+            sum((x.line ->> 0)::bigint) FILTER (WHERE (o.line ->> 4)::boolean) AS earns
+          FROM jsonb_array_elements(r.kept_lines) WITH ORDINALITY x(line, i) JOIN jsonb_array_elements(c.facts -> 'lines') WITH ORDINALITY o(line, i) USING (i)) n ON true""",
     "a bonus is undone by what took it back, and never more than it was": """
         SELECT (SELECT count(*) FROM points_award), count(*) FILTER (WHERE b.sale_id IS NULL OR o.sale_id IS NULL OR b.all_points > o.points OR b.all_stamps > o.stamps
           OR (b.rule_id, b.wallet_id, b.payer_id, b.on_day, b.is_outside, b.is_loss, b.is_saved, b.is_pending)

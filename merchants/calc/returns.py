@@ -77,3 +77,15 @@ def coming_back(lines: Sequence[SoldLine], wanted: Sequence[tuple[int, int]]) ->
         cash, points = cash + money, points + share
         earned += money if line.earns else 0
     return cash, points, earned
+
+
+def staying(lines: Sequence[SoldLine], wanted: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return money and units of each line that stay when these come back too."""
+    units: dict[int, int] = {}
+    for number, n in wanted:
+        units[number] = units.get(number, 0) + n
+    found = []
+    for line in lines:
+        gone = line.units_gone + units.get(line.number, 0)
+        found.append((line.cash_fen - line.cash_fen * gone // line.units, line.units - gone))
+    return tuple(found)

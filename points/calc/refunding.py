@@ -5,9 +5,11 @@ Every figure is reckoned for all that was returned so far, not for one return: s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from points.calc import rebate
+from points.calc.rules import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +81,32 @@ def figures(kept: Kept, rates: Rates) -> Figures:
     rebate_fen = rebate.rebate(kept.eligible, rates.rate_bps)
     points = rebate.member_part(rebate_fen, rates.member_bps)
     return Figures(rebate_fen, points, rebate_fen - points, rebate.spend_fee(kept.spent, rates.spend_fee_bps))
+
+
+def rebate_of(eligible: int, rate_bps: int) -> int:
+    return rebate.rebate(eligible, rate_bps)
+
+
+def left_of_lines(lines: Sequence[Line], kept: Sequence[Sequence[int]] | None, eligible: int) -> tuple[Line, ...]:
+    """Return what rules see of a sale of which `eligible` fen that earned stay.
+
+    kept: [fen, units] of each line, where lines came back as such. What came back by amount is taken from all lines
+    that are left alike, in running totals, so that the sum is exact.
+    """
+    left = (
+        [line._replace(fen=fen, units=units) for line, (fen, units) in zip(lines, kept, strict=True)]
+        if kept is not None
+        else list(lines)
+    )
+    whole = sum(line.fen for line in left if line.is_eligible)
+    found: list[Line] = []
+    before = after = 0
+    for line in left:
+        if not line.is_eligible or not whole or whole == eligible:
+            found.append(line)
+            continue
+        before += line.fen
+        fen = before * eligible // whole - after
+        after += fen
+        found.append(line._replace(fen=fen, units=line.units * fen // line.fen if line.fen else 0))
+    return tuple(found)

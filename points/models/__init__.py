@@ -1,5 +1,5 @@
 from points.models.account import Account, Terms, Wallet
-from points.models.award import Award, AwardUsed, Trace, Visit
+from points.models.award import Awaited, Award, AwardUsed, Trace, Visit
 from points.models.backtest import Backtest, BacktestRow
 from points.models.clearing import (
     AccountDay,
@@ -34,6 +34,7 @@ __all__ = [
     "Account",
     "AccountDay",
     "Allowance",
+    "Awaited",
     "Award",
     "AwardUsed",
     "Backtest",

@@ -85,3 +85,45 @@ class Trace(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sale_id}"
+
+
+class AwaitedQuerySet(models.QuerySet["Awaited"]):
+    def due(self) -> AwaitedQuerySet:
+        """Those whose sale was paid."""
+        return self.filter(state=Awaited.State.DUE)
+
+    def waiting(self) -> AwaitedQuerySet:
+        """Those that may still come."""
+        return self.filter(state__in=[Awaited.State.OPEN, Awaited.State.DUE])
+
+
+class Awaited(models.Model):
+    """Bonuses of a promised sale: told at the till, given when the sale is paid, dropped with its promise."""
+
+    class State(models.IntegerChoices):
+        # Translators: 等商户付款
+        OPEN = 1, _("waits for the bill")
+        # Translators: 即将到账
+        DUE = 2, _("comes now")
+        # Translators: 已到账
+        GIVEN = 3, _("given")
+        # Translators: 已取消
+        DROPPED = 4, _("dropped")
+
+    sale_id = models.BigIntegerField(_("sale"), primary_key=True)
+    wallet_id = models.BigIntegerField(_("wallet"))
+    told = models.BigIntegerField(_("told at the till"))
+    state = models.SmallIntegerField(_("state"), choices=State.choices)
+    points = models.BigIntegerField(_("points"), default=0)
+    facts = models.JSONField(_("facts"), null=True)
+    settled_at = models.DateTimeField(_("settled at"), null=True)
+
+    objects = AwaitedQuerySet.as_manager()
+
+    class Meta:
+        db_table = "points_awaited"
+        verbose_name = _("bonus of a promised sale")
+        verbose_name_plural = _("bonuses of promised sales")
+
+    def __str__(self) -> str:
+        return f"{self.sale_id}: {self.told}"

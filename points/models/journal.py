@@ -220,6 +220,8 @@ class Reversal(models.Model):
     kept_bill = models.IntegerField(default=0)
     kept_spent = models.IntegerField(default=0)
     kept_eligible = models.IntegerField(default=0)
+    # [[fen, units], …] of each line, where lines came back as such.
+    kept_lines: Any = models.JSONField(null=True)
 
     class Meta:
         db_table = "points_reversal"

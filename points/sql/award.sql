@@ -112,7 +112,7 @@ END $$;
 
 -- A bill and its bonuses. p_seq: the wallet's place when the rules were evaluated; p_versions with the points and stamps of each, and
 -- the stamps before. Whatever moved meanwhile, or does not fit, is 40001: nothing was booked, evaluate anew (with the facts locked).
--- A bill that was answered before, is refused, is booked without points or is promised gives none.
+-- A bill that was answered before, is refused or is booked without points gives none; a promised one when it is paid (awaited.sql).
 CREATE FUNCTION points_post_awarded(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_wallet bigint, p_outlet bigint, p_rest bigint,
   p_event timestamptz, p_paid integer, p_eligible integer, p_spend integer, p_reference text, p_now timestamptz, p_at_event boolean,
@@ -156,8 +156,19 @@ BEGIN
   IF is_own AND is_float IS NOT TRUE AND EXISTS (SELECT FROM points_account z WHERE z.id = t_float AND z.stripes > 0) THEN
     RAISE EXCEPTION 'stripes were made meanwhile' USING ERRCODE = '40001';
   END IF;
-  -- A figure: promised.
-  IF status <> 0 OR replayed OR figure IS NOT NULL THEN RETURN NEXT; RETURN; END IF;
+  IF status <> 0 OR replayed THEN RETURN NEXT; RETURN; END IF;
+  -- A figure: promised. What the rules would give is kept and comes when the sale is paid; being there counts as a visit now.
+  IF figure IS NOT NULL THEN
+    INSERT INTO points_trace VALUES (sale_id, p_wallet, p_steps, p_facts);
+    IF p_first THEN
+      INSERT INTO points_visit VALUES (t_float, p_wallet, sale_id) ON CONFLICT DO NOTHING;
+      IF NOT FOUND THEN RAISE EXCEPTION 'not the first visit' USING ERRCODE = '40001'; END IF;
+    END IF;
+    IF cardinality(p_versions) > 0 THEN
+      INSERT INTO points_awaited (sale_id, wallet_id, told, state) VALUES (sale_id, p_wallet, (SELECT sum(z) FROM unnest(p_points) z), 1);
+    END IF;
+    RETURN NEXT; RETURN;
+  END IF;
   IF w_seq <> p_seq THEN RAISE EXCEPTION 'the wallet moved meanwhile' USING ERRCODE = '40001'; END IF;
   INSERT INTO points_trace VALUES (sale_id, p_wallet, p_steps, p_facts);
   IF p_first THEN

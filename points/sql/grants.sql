@@ -96,7 +96,7 @@ GRANT EXECUTE ON FUNCTION
   points_release_overdue(integer, timestamptz)
 TO {role};
 GRANT EXECUTE ON FUNCTION
-  points_refund(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, integer, bigint[], bigint[], boolean, integer, timestamptz, timestamptz),
+  points_refund(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, integer, bigint[], bigint[], boolean, integer, timestamptz, timestamptz, jsonb),
   points_recover_claims(bigint, timestamptz),
   points_settle_debts(bigint, timestamptz)
 TO {role};
@@ -107,3 +107,4 @@ GRANT EXECUTE ON FUNCTION points_flows(), points_flow_lines(bigint, bigint), poi
   points_opening_cancel(bigint, timestamptz), points_opening_book(bigint, smallint, integer, timestamptz),
   points_winding_start(smallint, text, bigint[], date, date, bigint, text, timestamptz, timestamptz), points_wind_up(bigint, smallint, integer, timestamptz),
   points_winding_finish(bigint, timestamptz) TO {role};
+GRANT EXECUTE ON FUNCTION points_give_awaited(bigint, bigint, bigint[], bigint[], integer[], bigint[], jsonb, timestamptz) TO {role};

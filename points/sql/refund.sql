@@ -208,6 +208,9 @@ CREATE OR REPLACE FUNCTION points_bonuses(p_wallet bigint, p_sale bigint, p_at t
 RETURNS TABLE (id bigint, payer_id bigint, points bigint, matures_on date, expires_on date, due_on date, is_pending boolean, counts boolean)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+  -- Those of a promised sale were given when it was paid.
+  until timestamptz := CASE WHEN EXISTS (SELECT FROM points_awaited z WHERE z.sale_id = p_sale AND z.state = 3) THEN 'infinity' ELSE p_at + interval '1 millisecond' END;
 BEGIN
   RETURN QUERY SELECT t.id, t.debit_id, k.left_over - least(k.left_over, greatest(0, coalesce(g.points, CASE WHEN p_eligible > 0 THEN t.points * p_kept / p_eligible ELSE 0 END))),
       t.matures_on, t.expires_on, t.due_on,
@@ -217,19 +220,20 @@ BEGIN
     CROSS JOIN LATERAL (SELECT t.points - coalesce(sum(a.points), 0)::bigint AS left_over FROM points_refund_award a WHERE a.transfer_id = t.id) k
     LEFT JOIN unnest(p_ids, p_points) AS g(id, points) ON g.id = t.id
     LEFT JOIN points_award w ON w.transfer_id = t.id
-    WHERE t.bucket = (p_wallet % 64)::smallint AND t.wallet_id = p_wallet AND t.booked_at BETWEEN p_at AND p_at + interval '1 millisecond'
+    WHERE t.bucket = (p_wallet % 64)::smallint AND t.wallet_id = p_wallet AND t.booked_at BETWEEN p_at AND until
       AND t.journal_id = p_sale AND t.kind = 8 AND t.credit_id = p_wallet ORDER BY t.id;
 END $$;
 
 -- One refund. p_kept_*: what stays of the sale; p_seen: how many refunds of it the caller has counted with (else 40001).
 -- First the points that had been spent come back, then the earned ones are taken, then what others had paid.
 -- Locks: wallet → key → floats → budgets, promos → fee, buffer, proceeds.
+-- p_kept_lines: [[fen, units], …] of each line when some came back by line, before what came back by amount; NULL: as before.
 -- Status: 0 booked, 5 key reused, 6 sale unknown, 7 void already, 14 more than was bought, 15 too late. figure: what the till
 -- keeps back; with 14 what is left of the bill, with 15 how many days there were.
 CREATE OR REPLACE FUNCTION points_refund(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_outlet bigint,
   p_sale bigint, p_sale_outlet bigint, p_sale_at timestamptz, p_seen integer, p_kept_bill integer, p_kept_spent integer, p_kept_eligible integer,
-  p_bonus_ids bigint[], p_bonus_kept bigint[], p_cash_given boolean, p_within integer, p_event timestamptz, p_now timestamptz DEFAULT NULL
+  p_bonus_ids bigint[], p_bonus_kept bigint[], p_cash_given boolean, p_within integer, p_event timestamptz, p_now timestamptz DEFAULT NULL, p_kept_lines jsonb DEFAULT NULL
 ) RETURNS TABLE (status smallint, replayed boolean, sale_id bigint, booked_at timestamptz, points integer, spent integer, rest integer,
   balance_after bigint, available_after bigint, figure bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
@@ -464,10 +468,10 @@ BEGIN
       rebate_fen, points, rest, spent_points, spend_fee, rate_bps, member_bps, spend_fee_bps, kind, reason, actor, reference)
     VALUES (p_outlet, first_at, jid, wallet, s.float_id, s.terms_id, p_sale, p_event, day, p_kept_bill - was_bill, -cash, p_kept_eligible - was_eligible,
       -d_rebate, -d_points - unpromised, -d_rest - unpromised_rest, -d_spent, -d_fee, s.rate_bps, s.member_bps, s.spend_fee_bps, 3, s.reason, p_actor, s.reference);
-  INSERT INTO points_reversal AS z (sale_id, amount, reversed, refunds, kept_bill, kept_spent, kept_eligible)
-    VALUES (p_sale, s.points + s.rest + s.spent_points, d_points + d_rest + d_spent + unpromised + unpromised_rest, 1, p_kept_bill, p_kept_spent, p_kept_eligible)
+  INSERT INTO points_reversal AS z (sale_id, amount, reversed, refunds, kept_bill, kept_spent, kept_eligible, kept_lines)
+    VALUES (p_sale, s.points + s.rest + s.spent_points, d_points + d_rest + d_spent + unpromised + unpromised_rest, 1, p_kept_bill, p_kept_spent, p_kept_eligible, p_kept_lines)
     ON CONFLICT (sale_id) DO UPDATE SET reversed = z.reversed + excluded.reversed, refunds = z.refunds + 1, kept_bill = excluded.kept_bill,
-      kept_spent = excluded.kept_spent, kept_eligible = excluded.kept_eligible;
+      kept_spent = excluded.kept_spent, kept_eligible = excluded.kept_eligible, kept_lines = coalesce(excluded.kept_lines, z.kept_lines);
   INSERT INTO points_refund VALUES (jid, p_sale, n + 1, wallet, s.float_id, is_late, p_cash_given, cash, keep_back, claimed, from_fee, from_proceeds, from_float, advanced,
     promised, CASE WHEN d_spent > 0 THEN d_fee - from_fee ELSE 0 END, taken, short, CASE WHEN is_late THEN 0 ELSE d_rest END, CASE WHEN is_late THEN d_rest ELSE 0 END,
     charged_credit, unpromised, unpromised_rest, lapsed);

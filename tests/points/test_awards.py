@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from alliance.refusals import Refused
-from points import awards, bills, pruning, refunds, rollup, verify
+from points import awards, bills, bonuses, pruning, refunds, rollup, verify
 from points.calc.rules import Line
 from points.models import Account, Award, AwardUsed, Lot, RuleVersion, Sale, Trace, Transfer, Visit, Wallet
 from tests.points.ruling import budget, fund, rule
@@ -332,8 +332,8 @@ def test_a_threshold_is_looked_at_again_when_goods_come_back(shop: Shop) -> None
     outcome = shop.sell(wallet, 11_000)
     assert given(outcome) == [("evening", 60)]
     sale = Sale.objects.get(pk=outcome.sale_id)
-    assert awards.staying(sale, 10_000) == {outcome_award(sale): 60}
-    assert awards.staying(sale, 9_999) == {outcome_award(sale): 0}
+    assert bonuses.staying(sale, 10_000) == {outcome_award(sale): 60}
+    assert bonuses.staying(sale, 9_999) == {outcome_award(sale): 0}
     for fen, gone in ((1_000, 0), (1_000, 60), (9_000, 0)):
         back = refunds.refund(
             sale=sale, outlet_id=sale.outlet_id, returned=refunds.ByTotal(fen), caller=shop.caller, key=f"back {fen} {gone}",

@@ -40,6 +40,8 @@ LIMITS = {
     "budget": gettext_noop("the offer’s budget is used up"),
     "loss": gettext_noop("the offer’s loss budget is used up"),
     "account": gettext_noop("the account that pays has no more"),
+    # Translators: 不超过收银时告知的数
+    "told": gettext_noop("no more than was said at the till"),
     "credit": gettext_noop("gifts by others are bounded by what this purchase brings the alliance"),
 }
 
