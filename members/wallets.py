@@ -21,7 +21,7 @@ from alliance.calc.worktime import SHANGHAI
 from alliance.templatetags.lianhui import local_time, thousands
 from members.models import Member
 from merchants.models import Merchant, Outlet
-from points import promises
+from points import bonuses, promises
 from points.models import Account, Claim, Hold, Lot, ReturnDue, Transfer, Wallet
 from points.models import Promise as Promised
 
@@ -113,6 +113,8 @@ class Owed:
     points: int
     at: datetime
     is_dropped: bool
+    # What rules give on top then, at most.
+    bonus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +162,15 @@ def owed(member: Member) -> list[Owed]:
         if rows
         else {}
     )
+    on_top = bonuses.told([row.pk for row in rows]) if rows else {}
     return [
-        Owed(shops.get(row.float_id, ""), row.points, row.booked_at, row.state == Promised.State.DROPPED)
+        Owed(
+            shops.get(row.float_id, ""),
+            row.points,
+            row.booked_at,
+            row.state == Promised.State.DROPPED,
+            on_top.get(row.pk, 0),
+        )
         for row in rows
         if row.points
     ]

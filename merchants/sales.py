@@ -199,6 +199,8 @@ class Receipt:
     is_replay: bool = False
     # What rules gave on top of `points`.
     bonuses: tuple[Said, ...] = ()
+    # What they give at most when the merchant has paid for a promised sale.
+    promised_bonus: int = 0
 
     @property
     def bonus_points(self) -> int:
@@ -478,6 +480,7 @@ def receipt_of(outlet: Outlet, request: Request, outcome: Outcome, bill: Bill | 
         reference=request.reference,
         is_replay=outcome.replayed,
         bonuses=outcome.bonuses,
+        promised_bonus=outcome.promised_bonus,
     )
 
 

@@ -96,6 +96,10 @@ class Decision:
     def is_first(self) -> bool:
         return self.looked.asks_visits and self.facts.member.is_first_visit
 
+    @property
+    def points(self) -> int:
+        return sum(grant.points for grant in self.answer.grants)
+
     def said(self) -> tuple[Said, ...]:
         """Return what the rules gave, in the active language."""
         return tuple(

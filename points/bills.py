@@ -28,12 +28,12 @@ from alliance.calc.money import MAX_FEN
 from alliance.calc.worktime import shanghai_day
 from alliance.refusals import Refused
 from points import awards
-from points.awards import Looked, Said
+from points.awards import Decision, Looked, Said
 from points.calc import rebate
 from points.calc.digests import digest
 from points.calc.rules import Line
 from points.calc.tender import paid_in_money
-from points.models import Award, Terms
+from points.models import Awaited, Award, Terms
 from points.refusals import (
     BOOKED,
     IN_PROGRESS,
@@ -61,6 +61,7 @@ __all__ = [
     "post",
     "sale_of",
     "void",
+    "with_bonuses",
     "with_kept_bonuses",
 ]
 
@@ -162,6 +163,8 @@ class Outcome:
     number: int
     # What a postpaid merchant owes this member for the bill; the points come when it has paid.
     promised_points: int = 0
+    # … and what rules give on top then, at most.
+    promised_bonus: int = 0
     # Points that rules gave on top of `points`; both are in the balance.
     bonuses: tuple[Said, ...] = ()
 
@@ -320,8 +323,7 @@ def _awarded(bill: Bill, looked: Looked, caller: Caller, actor: Actor, now: date
                 cursor.execute(_POST_AWARDED, [caller.number, caller.id, str(actor), *columns])
                 _ord, *row = cursor.fetchone()
         outcome = outcome_of(*row)
-        is_new = outcome.status == "booked" and not outcome.replayed
-        return replace(outcome, bonuses=decision.said()) if is_new else outcome
+        return with_bonuses(outcome, decision)
 
     tries = 1 if connection.in_atomic_block else TRIES
     for n in range(1, tries + 1):
@@ -338,8 +340,26 @@ def _awarded(bill: Bill, looked: Looked, caller: Caller, actor: Actor, now: date
     raise AssertionError
 
 
+def with_bonuses(outcome: Outcome, decision: Decision) -> Outcome:
+    """Return a new outcome with what its rules gave, or will give when a promise is paid."""
+    if outcome.replayed:
+        return outcome
+    if outcome.status == "promised":
+        return replace(outcome, promised_bonus=decision.points)
+    return replace(outcome, bonuses=decision.said()) if outcome.status == "booked" else outcome
+
+
 def with_kept_bonuses(outcomes: list[Outcome]) -> list[Outcome]:
     """Return the outcomes; those of repeated requests with the bonuses that stand in the book."""
+    waiting = {outcome.sale_id for outcome in outcomes if outcome.replayed and outcome.status == "promised"}
+    if waiting:
+        most = dict(Awaited.objects.filter(pk__in=waiting).values_list("pk", "told"))
+        outcomes = [
+            replace(outcome, promised_bonus=most[outcome.sale_id])
+            if outcome.replayed and outcome.sale_id in most
+            else outcome
+            for outcome in outcomes
+        ]
     again = {outcome.sale_id or 0 for outcome in outcomes if outcome.replayed and outcome.status == "booked"}
     if not again:
         return outcomes

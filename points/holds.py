@@ -8,7 +8,6 @@ that was placed before can still be captured.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +30,7 @@ from points.bills import (
     call,
     give_up,
     outcome_of,
+    with_bonuses,
     with_kept_bonuses,
 )
 from points.calc import rebate
@@ -138,8 +138,7 @@ def _capture(bill: Bill, facts: list[Any], *, is_patient: bool) -> Outcome:
         with connection.cursor() as cursor:
             cursor.execute(_CAPTURE, [*facts, *given, is_patient])
             outcome = outcome_of(*cursor.fetchone())
-    is_new = outcome.status == "booked" and not outcome.replayed
-    return replace(outcome, bonuses=decision.said()) if decision and is_new else outcome
+    return with_bonuses(outcome, decision) if decision else outcome
 
 
 @transaction.atomic

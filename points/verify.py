@@ -503,7 +503,7 @@ _LAWS: dict[str, str] = {
     "bonuses of a promised sale come once, when it is paid, and never more than was told": """
         SELECT count(*), count(*) FILTER (WHERE l.sale_id IS NULL OR p.sale_id IS NULL OR l.wallet_id <> p.wallet_id OR l.told <> d.told
           OR (l.state = 1) <> (p.state = 1) OR (l.state IN (2, 3)) <> (p.state = 2) OR l.points <> coalesce(a.points, 0)
-          OR a.sale_id IS NOT NULL AND (l.state <> 3 OR a.before > 0 OR p.settled_at > l.settled_at)
+          OR a.sale_id IS NOT NULL AND (l.state <> 3 OR a.bad > 0) OR p.settled_at > l.settled_at OR l.state = 4 AND p.settled_at <> l.settled_at
           OR EXISTS (SELECT FROM jsonb_array_elements(l.facts -> 'steps') x(step) WHERE NOT EXISTS (SELECT FROM points_trace c, jsonb_array_elements(c.steps) y(step)
             WHERE c.sale_id = l.sale_id AND y.step -> 0 = x.step -> 0 AND (y.step -> 4 ? 'every' OR (y.step ->> 2)::bigint >= (x.step ->> 2)::bigint))))
           + (SELECT count(*) FROM (VALUES ('points_promise_ends')) v(name) WHERE NOT EXISTS (SELECT FROM pg_trigger g
@@ -513,7 +513,7 @@ _LAWS: dict[str, str] = {
           WHERE (x.step ->> 2)::bigint > 0 OR x.step -> 4 ? 'every' AND x.step ->> 1 IN ('applied', 'clipped', 'refused', 'stamps_missing') AND (x.step -> 4 ->> 'units')::bigint > 0 GROUP BY 1) d
           ON d.sale_id = l.sale_id
         LEFT JOIN points_promise p ON p.sale_id = l.sale_id
-        LEFT JOIN (SELECT z.sale_id, sum(z.points) AS points, count(*) FILTER (WHERE t.booked_at < y.settled_at) AS before FROM points_award z JOIN points_promise y USING (sale_id)
+        LEFT JOIN (SELECT z.sale_id, sum(z.points) AS points, count(*) FILTER (WHERE t.event_at <> y.settled_at OR t.booked_at < y.settled_at) AS bad FROM points_award z JOIN points_awaited y USING (sale_id)
           LEFT JOIN points_transfer t ON t.id = z.transfer_id WHERE z.journal_id = z.sale_id GROUP BY 1) a ON a.sale_id = l.sale_id""",
     "what stays of a sale by line is a part of its lines, and covers what earns yet": """
         SELECT count(*), count(*) FILTER (WHERE c.sale_id IS NULL OR jsonb_array_length(r.kept_lines) <> jsonb_array_length(c.facts -> 'lines') OR n.bad > 0 OR n.earns < r.kept_eligible)

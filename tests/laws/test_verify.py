@@ -12,6 +12,7 @@ from django.test import override_settings
 from points import (
     accounts,
     adjusting,
+    bonuses,
     circulation,
     clearing,
     closing,
@@ -29,7 +30,8 @@ from points import (
     verify,
     winding_up,
 )
-from points.models import Allowance, Payout, Wallet
+from points.calc.rules import Line
+from points.models import Allowance, Awaited, Payout, Wallet
 from tests.points.ruling import budget, rule
 from tests.points.shops import NOON, TEST, Shop, open_shop
 from tests.points.test_refunds import back
@@ -81,6 +83,8 @@ BREAKS = {
     "a bonus is undone by what took it back, and never more than it was": """
         INSERT INTO points_award SELECT sale_id, version_id, 1, rule_id, wallet_id, payer_id, NULL, on_day, -points - 1, 0, is_outside, is_loss, is_saved, is_pending
         FROM points_award WHERE points > 0 AND journal_id = sale_id""",
+    "bonuses of a promised sale come once, when it is paid, and never more than was told": "UPDATE points_awaited SET told = told + 1",
+    "what stays of a sale by line is a part of its lines, and covers what earns yet": "UPDATE points_reversal SET kept_lines = '[[1, 1]]' WHERE refunds > 0",
     "what limits count is what rules gave": "UPDATE points_award_used SET points = points + 1",
     "what a wallet was given by others is the sum of their bonuses and its shares of the surplus": "UPDATE points_wallet SET rewarded = rewarded + 1 WHERE id = {wallet}",
     "others give on a sale no more than it brings the alliance": "UPDATE points_award SET points = points + 1000 WHERE points > 0",
@@ -171,6 +175,9 @@ def lived(shop: Shop) -> dict[str, int]:
     guest = shop.wallet()
     shop.sell(guest, 6_000)
     shop.sell(guest, 6_000)
+    lines = [Line("tea", "a", 400), Line("rice", "b", 600)]
+    one_of_two = shop.sell(guest, 1_000, lines=lines)
+    back(shop, one_of_two.sale_id, refunds.ByLines(600, eligible_fen=600, stays=((400, 1), (0, 0))))
     assert shop.sell(wallet, 90_000_000).status == "without_points"
     assert shop.sell(wallet, 90_000_000, spend_points=9_000_000).code == "points_short"
     open_shop(matures_days=7).sell(wallet, 8_000)
@@ -220,6 +227,8 @@ def promised() -> None:
     promises.draw(NOON.date(), NOON)
     shop.top_up(800)
     assert promises.pay(shop.merchant.float_id, NOON).issued == 1
+    bonuses.give(NOON)
+    assert Awaited.objects.filter(state=Awaited.State.GIVEN).count() == 1
 
 
 def refunded() -> None:
@@ -340,7 +349,7 @@ UNSEEN = {
     "points_terms": {"version", "valid_from"},
     "points_credit_line": {"limit_fen", "period", "due_days", "drop_days", "state", "opened_at", "changed_at"},
     "points_bill": {"drawn_at", "drop_on"},
-    "points_promise": {"limit_fen", "owed_after", "settled_at"},
+    "points_promise": {"limit_fen", "owed_after"},
     "points_wallet": {"tier", "opened_at"},
     "points_mark": {"moved_at", "xid"},
     "points_proof": {"taken_at"},
@@ -355,10 +364,12 @@ UNSEEN = {
     "points_surplus_share": {"credit"},
     "points_winding": {"title", "approval_id", "actor", "decided_at", "ended_at"},
     "points_trace": {"facts"},
+    "points_awaited": {"facts"},
 }
 # Who holds which wallet (handles, passes) is not the book's to prove.
 BOOK = {
-    "points_account", "points_account_day", "points_allowance", "points_award", "points_award_used", "points_bank_line", "points_bank_statement", "points_bill",
+    "points_account", "points_account_day", "points_allowance", "points_awaited", "points_award", "points_award_used", "points_bank_line",
+    "points_bank_statement", "points_bill",
     "points_claim", "points_clearing", "points_credit_line", "points_due", "points_flow_day", "points_hold", "points_hold_lot", "points_key",
     "points_lot", "points_lot_use", "points_mark", "points_movement", "points_opening", "points_opening_line", "points_payout", "points_promise",
     "points_proof", "points_proof_bucket", "points_refund", "points_refund_award", "points_retention", "points_return_due", "points_reversal",
