@@ -13,9 +13,11 @@ from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, Unit, User
 from alliance.refusals import declare
+from points import winding_up
 from points.bills import Caller, Outcome, call, outcome_of
 from points.calc import rebate
 from points.calc.digests import digest
+from points.models import Account
 
 # Two people may correct up to ¥1,000 at a time; more than that is another agreement, not a correction.
 LARGEST_POINTS = 100_000
@@ -53,13 +55,25 @@ def adjust(
 
 
 def ask(*, wallet_id: int, funder_id: int, points: int, reason: str, unit: Unit, user: User, at: datetime) -> Approval:
-    """Ask a second person to book a correction. Refuses: adjustment_too_large, approval_already_asked."""
+    """Ask a second person to book a correction.
+
+    Refuses: adjustment_too_large, closing_mode_on, approval_already_asked.
+    """
     if points == 0 or abs(points) > LARGEST_POINTS:
         raise TOO_LARGE(most=LARGEST_POINTS)
+    _not_closing(funder_id, points, at)
     facts = {"wallet": wallet_id, "funder": funder_id, "points": points, "reason": reason[:200]}
     return approvals.ask(
         kind="points.adjustment", subject=f"points.wallet:{wallet_id}", facts=facts, unit=unit, user=user, at=at
     )
+
+
+def _not_closing(funder_id: int, points: int, at: datetime) -> None:
+    """After the last day of issue points are corrected downwards only."""
+    if points > 0:
+        funder = Account.objects.filter(pk=funder_id).first()
+        owner = funder_id if funder is None or funder.kind == Account.Kind.FLOAT else funder.float_id
+        winding_up.refuse_if_closing(owner, after=shanghai_day(at))
 
 
 def describe(approval: Approval) -> str:
@@ -78,8 +92,12 @@ def describe(approval: Approval) -> str:
     "points.adjustment", permission="adjustment.approve", title=gettext_lazy("Adjustment of points"), describe=describe
 )
 def book(approval: Approval, actor: Actor, at: datetime) -> Outcome:
-    """Book what was asked for, with the decision. Refuses: points_short, funder_short, wallet_unknown."""
+    """Book what was asked for, with the decision.
+
+    Refuses: closing_mode_on, points_short, funder_short, wallet_unknown.
+    """
     facts = approval.facts
+    _not_closing(facts["funder"], facts["points"], at)
     outcome = adjust(
         wallet_id=facts["wallet"],
         funder_id=facts["funder"],

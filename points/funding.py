@@ -11,7 +11,8 @@ from typing import Any
 from django.db import Error, connection, transaction
 
 from alliance.actors import Actor
-from points.models import BankLine
+from points import winding_up
+from points.models import Account, BankLine
 from points.refusals import (
     BANK_DEBIT_UNCOVERED,
     BANK_FILE_GAP,
@@ -62,8 +63,12 @@ def receive(
 def allot(*, bank_line: BankLine, float_id: int, actor: Actor, at: datetime, now: datetime | None = None) -> int:
     """Move a whole bank line from suspense to a float or budget; return the journal. Again to the same: no effect.
 
-    Refuses: bank_line_unknown, bank_line_allotted.
+    Into a budget or a merchant's promotion credit only where nobody closes: a float pays what is owed yet.
+    Refuses: bank_line_unknown, bank_line_allotted, closing_mode_on.
     """
+    into = Account.objects.filter(pk=float_id, kind__in=[Account.Kind.BUDGET, Account.Kind.PROMO]).first()
+    if into is not None and bank_line.allotted_to_id is None:
+        winding_up.refuse_if_closing(into.float_id)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(

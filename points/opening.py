@@ -21,7 +21,7 @@ from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, Unit, User
 from alliance.refusals import declare
-from points import identify
+from points import identify, winding_up
 from points.calc import opening as reading
 from points.models import BankLine, Handle, Opening, OpeningLine
 from points.refusals import BANK_LINE_ALLOTTED
@@ -116,10 +116,11 @@ def cancel(*, opening: Opening, actor: Actor, at: datetime) -> None:
 def ask(*, opening: Opening, bank_line: BankLine, unit: Unit, user: User, at: datetime) -> Approval:
     """Ask a second person to book the balances with this money.
 
-    Refuses: opening_uncovered, opening_over, bank_line_allotted, approval_already_asked.
+    Refuses: opening_uncovered, opening_over, bank_line_allotted, closing_mode_on, approval_already_asked.
     """
     if opening.started_at or opening.cancelled_at:
         raise OVER()
+    winding_up.refuse_if_closing(None)
     if bank_line.allotted_to_id is not None:
         raise BANK_LINE_ALLOTTED()
     _covered(opening, bank_line)
@@ -160,7 +161,11 @@ def start(approval: Approval, actor: Actor, at: datetime) -> Opening:
 
 @transaction.atomic
 def begin(*, opening: Opening, bank_line: BankLine, actor: Actor, at: datetime, now: datetime | None = None) -> Opening:
-    """Suspense → the import's own budget. Refuses: opening_uncovered, opening_over, bank_line_allotted."""
+    """Suspense → the import's own budget.
+
+    Refuses: opening_uncovered, opening_over, bank_line_allotted, closing_mode_on.
+    """
+    winding_up.refuse_if_closing(None)
     _covered(opening, bank_line)
     try:
         with transaction.atomic(), connection.cursor() as cursor:

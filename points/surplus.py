@@ -22,7 +22,7 @@ from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, Unit, User
 from alliance.refusals import declare
-from points import accounts
+from points import accounts, winding_up
 from points.calc import rebate
 from points.models import SurplusClosing, SurplusShare, Wallet
 
@@ -95,7 +95,8 @@ def preview() -> Preview:
 
 def propose(*, breakage_fen: int, buffer_fen: int, unit: Unit, user: User, at: datetime, reason: str = "") -> Approval:
     """Ask for a closing of these amounts. Refuses: surplus_nothing, surplus_too_much, surplus_still_sharing,
-    approval_already_asked."""
+    closing_mode_on, approval_already_asked."""
+    winding_up.refuse_if_closing(None)
     found = preview()
     if breakage_fen < 0 or buffer_fen < 0 or breakage_fen + buffer_fen == 0:
         raise NOTHING()

@@ -40,6 +40,15 @@ TERMS_AHEAD = declare(
     409,
     gettext_lazy("An agreement is signed that begins after the last day of issue. End it first."),
 )
+# Translators: 停业清退期间不能做这件事
+NOT_NOW = declare(
+    "closing_mode_on",
+    409,
+    gettext_lazy(
+        "A closing mode is on: points are issued until %(last)s and nothing new is given. Corrections downwards, "
+        "refunds and payouts stay possible; money that is left goes back to whoever paid it."
+    ),
+)
 TOO_EARLY = declare("winding_too_early", 409, gettext_lazy("Points can still be spent. Wait for the last day."))
 
 
@@ -145,6 +154,16 @@ def is_stopped(float_id: int, on: date) -> bool:
             [float_id, on],
         )
         return bool(cursor.fetchone()[0])
+
+
+def refuse_if_closing(float_id: int | None, *, after: date | None = None) -> None:
+    """Refuse closing_mode_on where the alliance closes, or this merchant (None: only the alliance counts).
+
+    after: only once the last day of issue is before that day; without it, as soon as the mode is decided.
+    """
+    mode = mode_of(float_id)
+    if mode is not None and (after is None or mode.issue_ends_on < after):
+        raise NOT_NOW(last=mode.issue_ends_on.isoformat())
 
 
 def is_over(float_id: int, on: date) -> bool:

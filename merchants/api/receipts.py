@@ -90,7 +90,8 @@ def _notice(receipt: Receipt) -> dict[str, str] | None:
         if receipt.promised_bonus:
             # Translators: 本店后付款：%(points)s 积分在本店付清账单后到账，另有奖励最多 %(bonus)s 积分
             text = _(
-                "This shop pays later: the %(points)s points come when it has paid its bill, and up to %(bonus)s on top."
+                "This shop pays later: the %(points)s points come when it has paid its bill, and up to %(bonus)s "
+                "on top."
             )
         figures = {"points": receipt.promised_points, "bonus": receipt.promised_bonus}
         return {"code": "points_promised", "text": text % figures}

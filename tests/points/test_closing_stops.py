@@ -13,10 +13,10 @@ from alliance import approvals
 from alliance.calc.worktime import shanghai_day
 from alliance.refusals import Refused
 from merchants import agreements
-from points import accounts, awards, bills, partitions, promises, rollup, verify, winding_up
-from points.models import Award, Promise, Terms, Winding
+from points import accounts, adjusting, awards, bills, partitions, promises, rollup, surplus, verify, winding_up
+from points.models import Account, Award, Promise, Terms, Winding
 from tests.factories import shops, staff
-from tests.points.ruling import budget, rule
+from tests.points.ruling import budget, fund, rule
 from tests.points.shops import NOON, TEST, Shop, open_shop
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +149,39 @@ def test_no_agreement_is_signed_while_the_alliance_closes() -> None:
     with pytest.raises(Refused) as refused:
         agreements.sign_first([], actor=TEST)
     assert refused.value.code == "agreement_while_closing"
+
+
+def code_of(act: Any, *arguments: Any, **facts: Any) -> str:
+    with pytest.raises(Refused) as refused:
+        act(*arguments, **facts)
+    assert refused.value.text()
+    return str(refused.value.code)
+
+
+def test_nothing_new_is_given_while_closing_and_corrections_stay_possible(shop: Shop) -> None:
+    """Upward corrections, budgets, opening balances and surplus are refused; downward corrections and floats are not."""
+    one, two = staff.colleague("hq_admin"), staff.colleague("finance")
+    facts: dict[str, Any] = {"unit": one.posts.get().unit, "user": one}
+    wallet, payer = shop.wallet(points=500), budget()
+    up: dict[str, Any] = {"wallet_id": wallet.pk, "funder_id": shop.merchant.float_id, "reason": "x", **facts}
+    asked = adjusting.ask(points=10, at=NOON, **up)
+    stop()
+    with pytest.raises(Refused) as refused:
+        approvals.approve(asked, user=two, at=LATER)
+    assert refused.value.code == "closing_mode_on"
+    approvals.withdraw(asked, user=one, at=LATER)
+    assert code_of(adjusting.ask, points=10, at=LATER, **up) == "closing_mode_on"
+    assert code_of(fund, payer, 100) == "closing_mode_on"
+    assert code_of(surplus.propose, breakage_fen=1, buffer_fen=0, at=LATER, **facts) == "closing_mode_on"
+    down = adjusting.ask(points=-10, at=LATER, **up)
+    assert down.pk
+    shop.top_up(800, LATER)
+
+
+def test_a_merchant_that_closes_gets_no_promotion_credit_and_others_do() -> None:
+    shop, other = open_shop(), open_shop()
+    stop(3, shop.merchant.float_id)
+    promo = {each.float_id: each.pk for each in Account.objects.filter(kind=Account.Kind.PROMO)}
+    assert code_of(fund, promo[shop.merchant.float_id], 100) == "closing_mode_on"
+    fund(promo[other.merchant.float_id], 100)
+    fund(budget(), 100)
