@@ -31,6 +31,8 @@ class Migration(migrations.Migration):
                 migrations.RunSQL(_LINE, migrations.RunSQL.noop),
                 read("post"),
                 *(functions(name) for name in ("entry", "close", "award", "promise", "refund", "clear")),
+                read("rollup"),
+                read("lighter"),
                 read("privileges"),
             ],
             state_operations=[

@@ -119,6 +119,12 @@ CREATE OR REPLACE FUNCTION points_sale_lawful(kind smallint, reason smallint, re
   rebate_fen integer, points integer, rest integer, spent_points integer, spend_fee integer, rate_bps integer, member_bps integer, spend_fee_bps integer)
 RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
+  -- As agreed; eligible, spent and what is paid are not negative, so neither are their parts.
+  IF kind = 1 AND reason = 0 AND reverses_id IS NULL AND least(eligible_fen, spent_points, paid_fen - eligible_fen, bill_fen - 1) >= 0
+     AND bill_fen = paid_fen + spent_points AND points + rest = rebate_fen AND points = rebate_fen::bigint * member_bps / 10000
+     AND rebate_fen = (eligible_fen::bigint * rate_bps + 5000) / 10000 AND spend_fee = spent_points::bigint * spend_fee_bps / 10000 THEN
+    RETURN true;
+  END IF;
   IF NOT (CASE kind WHEN 1 THEN reverses_id IS NULL AND paid_fen >= 0 AND eligible_fen >= 0 AND spent_points >= 0 AND bill_fen > 0
       WHEN 2 THEN reverses_id IS NOT NULL AND paid_fen <= 0 AND eligible_fen <= 0 AND spent_points <= 0 AND bill_fen < 0
       WHEN 3 THEN reverses_id IS NOT NULL AND greatest(paid_fen, eligible_fen, spent_points, rebate_fen, points, rest, spend_fee) <= 0 AND bill_fen < 0 ELSE false END) THEN

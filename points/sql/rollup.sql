@@ -11,9 +11,9 @@ BEGIN
   high := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
   IF high <= low THEN RETURN 0; END IF;
   WITH g AS MATERIALIZED (
-      -- One narrow pass over the history, then the three legs of far fewer groups.
+      -- One narrow pass over the history, then the three legs of far fewer groups. Sums of bigint are numeric: back at once.
       SELECT CASE WHEN debit_id <> wallet_id THEN debit_id END AS debit_id, CASE WHEN credit_id <> wallet_id THEN credit_id END AS credit_id, rest_id,
-        booked_on, coalesce(due_on, booked_on) AS due_on, kind = 1 AS is_earn, sum(points) AS points, sum(rest) AS rest, count(*) AS n
+        booked_on, coalesce(due_on, booked_on) AS due_on, kind = 1 AS is_earn, sum(points)::bigint AS points, sum(rest)::bigint AS rest, count(*) AS n
       FROM points_transfer WHERE xid >= low AND xid < high GROUP BY 1, 2, 3, 4, 5, 6),
     d AS MATERIALIZED (
       -- In the order of the indexes that are written: neighbours share their pages. What a sale takes from a float is live already.
@@ -22,9 +22,12 @@ BEGIN
         UNION ALL SELECT credit_id, booked_on, due_on, points, n, false FROM g WHERE credit_id IS NOT NULL
         UNION ALL SELECT rest_id, booked_on, due_on, rest, n, false FROM g WHERE rest_id IS NOT NULL) legs
       GROUP BY 1, 2, 3 ORDER BY 1, 2, 3),
-    u AS (
-      INSERT INTO points_account_day AS a (account_id, booked_on, due_on, amount, n) SELECT account_id, booked_on, due_on, amount, n FROM d
-        ON CONFLICT (account_id, booked_on, due_on) DO UPDATE SET amount = a.amount + excluded.amount, n = a.n + excluded.n),
+    known AS MATERIALIZED (
+      -- Nobody else writes here (the mark is locked), so a row is looked for once. LATERAL … LIMIT 1 pins index probes.
+      SELECT d.*, a.tid FROM d LEFT JOIN LATERAL (SELECT a.ctid AS tid FROM points_account_day a
+        WHERE a.account_id = d.account_id AND a.booked_on = d.booked_on AND a.due_on = d.due_on LIMIT 1) a ON true),
+    i AS (INSERT INTO points_account_day (account_id, booked_on, due_on, amount, n) SELECT account_id, booked_on, due_on, amount, n FROM known WHERE tid IS NULL),
+    u AS (UPDATE points_account_day a SET amount = a.amount + k.amount, n = a.n + k.n FROM known k WHERE a.ctid = k.tid),
     b AS (
       UPDATE points_account a SET balance = a.balance + s.amount
         FROM (SELECT account_id, sum(amount)::bigint AS amount FROM d WHERE NOT is_live GROUP BY account_id ORDER BY account_id) s
