@@ -8,10 +8,10 @@ from typing import Any
 from django.core import checks as django_checks
 from django.core.checks import CheckMessage, Error, register
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from points import rules
-from points.models import RuleVersion
 
 TAG = "rules"
 
@@ -26,12 +26,12 @@ def words(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def in_force(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """What is in force or decided still passes the linter. Looked at only when a database is named."""
+    """What is in force or decided still passes the linter. Looked at only when a database is named and up to date."""
     if "default" not in (databases or ()):
         return []
-    with connections["default"].cursor() as cursor:
-        if RuleVersion._meta.db_table not in connections["default"].introspection.table_names(cursor):
-            return []
+    executor = MigrationExecutor(connections["default"])
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return []
     return [
         (Error if finding.refuses else django_checks.Warning)(
             rules.said(finding), id=f"rules.{finding.code}", obj=finding.rule
