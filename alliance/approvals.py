@@ -24,6 +24,12 @@ from alliance.models import Approval, Event, Unit, User
 from alliance.refusals import NOT_ALLOWED, declare
 
 SAME_PERSON = declare("approval_same_person", 403, _("You asked for this yourself. Somebody else has to decide it."))
+# Translators: 提交的人已离岗或不再有这项权限，不能按他的提交执行。请驳回，由在岗的人重新提交。
+ASKER_GONE = declare(
+    "approval_asker_gone",
+    409,
+    _("Whoever asked for this works here no longer, or may not ask it any more. Refuse it; let somebody else ask."),
+)
 ALREADY_DECIDED = declare("approval_already_decided", 409, _("Somebody has decided this already. Reload the page."))
 # Translators: 您的密码、动态码或岗位在三天内由他人设置过，%(until)s 之后才能复核
 HAND_TOO_NEW = declare(
@@ -90,10 +96,11 @@ def ask(*, kind: str, subject: str, facts: dict[str, Any], unit: Unit, user: Use
 def approve(approval: Approval, *, user: User, at: datetime) -> Any:
     """Decide yes, and do what was asked for, in one transaction.
 
-    Refuses: approval_same_person, approval_hand_too_new, approval_already_decided, not_allowed, and whatever the verb
-    refuses.
+    Refuses: approval_same_person, approval_asker_gone, approval_hand_too_new, approval_already_decided, not_allowed, and
+    whatever the verb refuses.
     """
     row = _open(approval, user)
+    _check_asker(row)
     _check_hand(user, at)
     _decide(row, Approval.State.APPROVED, user, at)
     return _KINDS[row.kind].verb(row, Actor.user(user), at)
@@ -124,6 +131,13 @@ def _open(approval: Approval, user: User) -> Approval:
         raise SAME_PERSON()
     access.require(user, _KINDS[row.kind].permission, row.unit)
     return row
+
+
+def _check_asker(row: Approval) -> None:
+    """Refuse what somebody asked who was dismissed meanwhile: two people stand for it at the moment of deciding."""
+    asker = row.asked_by
+    if not asker.is_active or (asker.posts.exists() and not access.posts_of(asker)):
+        raise ASKER_GONE()
 
 
 def _check_hand(user: User, at: datetime) -> None:

@@ -16,6 +16,9 @@ from alliance.actors import Actor
 from alliance.models import Job
 from alliance.refusals import declare
 
+# No task may run longer; most are cut off after CELERY_TASK_TIME_LIMIT.
+LONGEST_SECONDS = 4 * 3600
+
 # Translators: 这个任务不能重跑
 NOT_RESTARTABLE = declare("job_not_restartable", 409, _("This job has not failed, or cannot be run again from here."))
 
@@ -68,6 +71,13 @@ def ask(kind: str, *, params: dict[str, Any], subject: str, actor: Actor, at: da
         raise ALREADY_RUNNING()
     events.record("job.asked", subject, actor, at, {"kind": kind, **params})
     transaction.on_commit(lambda: _BEGINNINGS[kind](params, actor))
+
+
+@transaction.atomic
+def bury(at: datetime) -> int:
+    """End jobs that have said nothing for longer than any may run: their worker was killed. Return how many."""
+    silent = Job.objects.running().filter(heartbeat_at__lt=at - timedelta(seconds=LONGEST_SECONDS))
+    return silent.update(state=Job.State.FAILED, ended_at=at, result={"code": "job_stopped"})
 
 
 # --- running again -----------------------------------------------------------------------------------

@@ -17,16 +17,20 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
 from django_htmx.http import trigger_client_event
 
 from alliance import logs
-from alliance.refusals import Refused
+from alliance.refusals import Refused, declare
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "theme"
 _log = logs.get("alliance.requests")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+# Translators: 输入里有无法保存的字符（零字节）
+NO_TEXT = declare("text_invalid", 400, _("What you sent holds a zero byte, which cannot be kept. Type it again."))
 _QUIET = ("/healthz", "/readyz", "/static/")
 
 
@@ -106,8 +110,20 @@ def refusals(get_response: GetResponse) -> GetResponse:
     def process_exception(request: HttpRequest, error: Exception) -> HttpResponse | None:
         return answer(request, error) if isinstance(error, Refused) else None
 
+    def process_view(request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        return answer(request, NO_TEXT()) if _has_nul(request) else None
+
     middleware.process_exception = process_exception  # type: ignore[attr-defined]
+    middleware.process_view = process_view  # type: ignore[attr-defined]
     return middleware
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    """Whether a form holds a zero byte, which no database can keep. The API's bodies are read by their serializers."""
+    if request.path.startswith("/api/"):
+        return False
+    sent = [request.GET, *([request.POST] if request.content_type in _FORMS else [])]
+    return any("\0" in value for form in sent for values in form.lists() for value in values[1])
 
 
 def answer(request: HttpRequest, refused: Refused) -> HttpResponse:

@@ -158,6 +158,9 @@ CELERY_BEAT_SCHEDULE = {
     "figures": {"task": "alliance.tasks.reckon_figures", "schedule": 300.0},
     "sessions": {"task": "alliance.tasks.sweep_sessions", "schedule": crontab(minute="40", hour="3")},
     "awards": {"task": "points.tasks.prune_awards", "schedule": crontab(minute="20", hour="3")},
+    "verify": {"task": "points.tasks.check_laws", "schedule": crontab(minute="10", hour="4")},
+    "bury-jobs": {"task": "alliance.tasks.bury_jobs", "schedule": 600.0},
+    "bury-back-tests": {"task": "points.tasks.bury_back_tests", "schedule": 300.0},
     "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},
     # After the close; the later hours go on with a run that was stopped.
     "clear": {"task": "merchants.tasks.clear", "schedule": crontab(minute="30", hour="1-6")},

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from alliance import hooks, messages, metrics, panels, sessions
+from alliance import hooks, jobs, messages, metrics, panels, sessions
 from alliance.metrics import Scope
 
 HEARTBEAT = "alliance.heartbeat"
@@ -33,6 +33,12 @@ def reckon_figures() -> None:
             metric.compute(at, Scope())
         for panel in panels.registered():
             panel.find(at, Scope())
+
+
+@shared_task
+def bury_jobs() -> int:
+    """End jobs whose worker was killed, so that nobody waits for them."""
+    return jobs.bury(timezone.now())
 
 
 @shared_task

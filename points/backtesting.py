@@ -68,7 +68,7 @@ def ask(*, version: RuleVersion, days: int, actor: Actor, at: datetime) -> Backt
     last = newest(at)
     if last is None:
         raise NO_HISTORY()
-    _bury(row, at)
+    bury(at, row)
     last_on = shanghai_day(last)
     first_on = last_on - timedelta(days=days - 1)
     params = {"rule": row.rule.code, "version": row.version, "days": days}
@@ -110,10 +110,13 @@ def newest(at: datetime) -> datetime | None:
     return None
 
 
-def _bury(row: RuleVersion, at: datetime) -> None:
-    """Let go of a run that was killed, so that it does not stand in the way."""
-    for dead in row.backtests.running().filter(job__heartbeat_at__lt=at - SILENT):  # type: ignore[attr-defined]
-        _fail(dead, at, "job_stopped")
+def bury(at: datetime, row: RuleVersion | None = None) -> int:
+    """Let go of runs that were killed (of one version, or all), so that nobody waits for them; return how many."""
+    dead = Backtest.objects.running().filter(job__heartbeat_at__lt=at - SILENT)
+    found = list(dead if row is None else dead.filter(version=row))
+    for each in found:
+        _fail(each, at, "job_stopped")
+    return len(found)
 
 
 def _fail(backtest: Backtest, at: datetime, code: str, **result: Any) -> None:

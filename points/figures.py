@@ -10,12 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from alliance import metrics, panels
 from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
 from alliance.metrics import Scope, Value
-from points import circulation, expiring, proving, totals
+from points import circulation, expiring, proving, totals, verify
 from points.models import Account, BankLine, Proof
 
 # One page asks for several figures of the same moment: the sums are read once for it.
@@ -179,7 +180,8 @@ def reserve_alarms(at: datetime, scope: Scope) -> Sequence[panels.Row]:
         # Translators: 兑付保障率低于 100%
         rows.append(_alarm(_("Coverage is below 100%"), f"−¥{yuan(owed - found.custody)}"))
     buffer = found.by_kind[Account.Kind.BUFFER]
-    before = Proof.objects.filter(taken_on__lte=today - timedelta(days=7)).order_by("-taken_on").first()
+    proofs = list(Proof.objects.order_by("-taken_on")[:30])
+    before = next((proof for proof in proofs if proof.taken_on <= today - timedelta(days=7)), None)
     if before is not None and buffer * 5 < before.published["own_fen"].get("buffer", 0) * 4:
         # Translators: 缓冲金一周内下降超过两成
         rows.append(_alarm(_("The buffer fell by more than a fifth in a week"), f"¥{yuan(buffer)}", "warn"))
@@ -187,11 +189,28 @@ def reserve_alarms(at: datetime, scope: Scope) -> Sequence[panels.Row]:
     if line is not None and (today - line).days > settings.BANK_LINE_DAYS:
         # Translators: 最近一笔银行流水太旧
         rows.append(_alarm(_("The newest line of the bank is old"), line.isoformat(), "warn"))
-    proof = Proof.objects.order_by("-taken_on").values_list("taken_on", flat=True).first()
-    if proof is not None and (today - proof).days > 1:
+    if proofs and (today - proofs[0].taken_on).days > 1:
         # Translators: 储备证明缺失
-        rows.append(_alarm(_("Last night’s proof is missing"), proof.isoformat(), "warn"))
-    return rows
+        rows.append(_alarm(_("Last night’s proof is missing"), proofs[0].taken_on.isoformat(), "warn"))
+    return [*laws(at), *rows]
+
+
+def laws(at: datetime) -> list[panels.Row]:
+    """What the nightly verify found, or that there was none for two nights."""
+    newest = verify.newest()
+    if newest is None:
+        return []
+    url = reverse("admin:alliance_job_change", args=(newest.pk,))
+    if broken := newest.result.get("broken"):
+        n = len(broken)
+        # Translators: 夜间核对：%(n)s条账规不成立
+        words = ngettext("%(n)s law of the book does not hold", "%(n)s laws of the book do not hold", n)
+        return [panels.Row(text=words % {"n": n}, url=url, right=newest.started_at.date().isoformat(), sign="bad")]
+    if at - newest.started_at > timedelta(days=2):
+        # Translators: 账本已有两夜未核对
+        text = _("The book has not been verified for two nights")
+        return [panels.Row(text=text, url=url, right=newest.started_at.date().isoformat(), sign="warn")]
+    return []
 
 
 def _alarm(text: Any, right: str, sign: str = "bad") -> panels.Row:

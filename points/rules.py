@@ -55,6 +55,8 @@ PAYER_CANNOT = declare(
     "rule_payer_cannot_pay", 422, _("Only a float, promotion credit or a budget can pay for a rule.")
 )
 TOO_EARLY = declare("rule_starts_too_early", 422, _("A rule can start on %(earliest)s at the earliest."))
+# Translators: 这是您起草的，要由别人批准
+OWN_DRAFT = declare("rule_own_draft", 403, _("You drafted this version yourself. Somebody else has to approve it."))
 NOT_BEGUN = declare("rule_not_begun", 409, _("This version begins later. It can be ended, but not started before."))
 NOT_DECIDED = declare("rule_not_decided", 409, _("Only a version that was in force can be rolled back to."))
 NOT_IN_FORCE = declare("rule_not_in_force", 409, _("This version is not in force now, so there is nothing to undo."))
@@ -256,9 +258,11 @@ def _tried(row: RuleVersion, backtest: Backtest | None, at: datetime) -> str:
 def approve(approval: Approval, actor: Actor, at: datetime) -> RuleVersion:
     """Put a version in force from its date; the version before it ends there. Checked again: others may have changed.
 
-    Refuses: rule_starts_too_early, move_not_allowed, and the code of the first finding.
+    Refuses: rule_own_draft, rule_starts_too_early, move_not_allowed, and the code of the first finding.
     """
     row = _locked(RuleVersion.objects.get(pk=approval.subject.partition(":")[2]))
+    if row.drafted_by == str(actor):
+        raise OWN_DRAFT()
     is_at_once = _check_start(row, at) and row.starts_at <= at
     if is_at_once:
         # What was booked until now was booked by the version that it replaces.

@@ -34,12 +34,13 @@ from points import (
     stripes,
     surplus,
     totals,
+    verify,
     winding_up,
 )
 from points.models import Proof
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16, "bills": 17, "holds": 18}
-_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34, "refunds": 21, "prune": 35}
+_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34, "refunds": 21, "prune": 35, "verify": 36}
 CLOSE = "points.close"
 PROVE = "points.prove"
 SHARE, OPEN, WIND_UP = "points.surplus", "points.opening", "points.winding"
@@ -279,6 +280,40 @@ def _watched(kind: str, pk: int, total: int | None, steps: Iterator[int]) -> int
     return done
 
 
+@shared_task(time_limit=jobs.LONGEST_SECONDS)
+def check_laws() -> int:
+    """Verify the whole book, once a night; return how many laws do not hold. Whoever looks at the desks is told."""
+    with _alone("verify") as is_mine:
+        return _check_laws() if is_mine else 0
+
+
+def _check_laws() -> int:
+    now = timezone.now()
+    for dead in Job.objects.running().filter(kind=verify.KIND):
+        jobs.fail(dead, at=now, code="job_stopped")
+    job = jobs.start(verify.KIND, params={}, actor=Actor.system("verify"), at=now, total=len(verify.names()))
+    broken, rows = {}, 0
+    try:
+        for check in verify.run():
+            rows += check.rows
+            if check.differences:
+                broken[check.name] = check.differences
+    except Exception as error:
+        jobs.fail(job, at=timezone.now(), code="verify_failed", result={"error": type(error).__name__})
+        raise
+    result = {"laws": len(verify.names()), "rows": rows, "broken": broken}
+    if broken:
+        jobs.fail(job, at=timezone.now(), code="law_broken", result=result)
+    else:
+        jobs.finish(job, at=timezone.now(), result=result)
+    return len(broken)
+
+
+@jobs.restartable(verify.KIND)
+def _check_laws_again(job: Job) -> None:
+    check_laws.delay()
+
+
 @shared_task
 def partitions_ahead() -> int:
     return partitions.ahead(3)
@@ -300,3 +335,9 @@ def turn_rules() -> int:
 @shared_task
 def back_test(pk: int) -> bool:
     return backtesting.run(pk)
+
+
+@shared_task
+def bury_back_tests() -> int:
+    """End back-tests whose worker was killed, so that whoever asked is told; return how many."""
+    return backtesting.bury(timezone.now())

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.models import Q
 
+from alliance.models import Job
 from points import sealing
 
 
@@ -19,6 +21,9 @@ class Check:
     rows: int
     differences: int
 
+
+# The nightly run, as a job.
+KIND = "points.verify"
 
 # What each transfer did to its wallet.
 _SIGNED = "CASE WHEN t.credit_id = t.wallet_id THEN t.points ELSE -(t.points + t.rest) END"
@@ -634,22 +639,33 @@ _LAWS: dict[str, str] = {
 }
 
 
+def newest() -> Job | None:
+    """Return the last nightly run that came to its end: done, or failed with `law_broken` and the laws in its result."""
+    ended = Job.objects.filter(kind=KIND).exclude(state=Job.State.RUNNING)
+    return ended.filter(Q(state=Job.State.DONE) | Q(result__code="law_broken")).order_by("-started_at").first()
+
+
 def names() -> list[str]:
     return list(_LAWS)
 
 
+def statements(*, all_seals: bool = False) -> list[str]:
+    """Return what is asked: each answers with one row, how many rows it looked at and how many differ."""
+    days = "ALL" if all_seals else str(sealing.RECENT_DAYS)
+    return [text.format(days=days) if name == SEALED else text for name, text in _LAWS.items()]
+
+
 def run(*only: str, all_seals: bool = False) -> Iterator[Check]:
     """Yield each law as it has been looked at; all in one snapshot. all_seals: read every sealed day again."""
-    sealed_days = "ALL" if all_seals else str(sealing.RECENT_DAYS)
     with transaction.atomic(), connection.cursor() as cursor:
         if not connection.savepoint_ids:
             # Inside somebody's transaction (a test) the snapshot is theirs.
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         # Compiling these statements takes longer than running them.
         cursor.execute("SET LOCAL jit = off")
-        for name, statement in _LAWS.items():
+        for name, statement in zip(_LAWS, statements(all_seals=all_seals), strict=True):
             if not only or name in only:
-                cursor.execute(statement.format(days=sealed_days) if name == SEALED else statement)
+                cursor.execute(statement)
                 rows, differences = cursor.fetchone()
                 yield Check(name, int(rows or 0), int(differences or 0))
 

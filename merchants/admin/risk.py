@@ -22,7 +22,7 @@ from alliance.models import Job
 from alliance.panels import Row
 from alliance.templatetags.lianhui import thousands, yuan
 from merchants import desk, risks
-from points import proving, totals
+from points import figures, proving, totals
 from points.models import Account, BankLine, Claim, Proof
 
 
@@ -240,7 +240,7 @@ def _losses() -> Group:
 
 
 def _alarms(at: datetime, book: totals.Totals) -> list[Row]:
-    today, found = shanghai_day(at), []
+    today, found = shanghai_day(at), [*figures.laws(at)]
     custody, owed = _coverage(book)
     if owed and custody < owed:
         missing = yuan(owed - custody)

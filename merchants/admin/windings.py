@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -60,6 +61,7 @@ CLAIMS = {
 }
 assert list(CLAIMS) == [name for name, _kinds in winding_up.ORDER]
 Kind = Account.Kind
+LONGEST_NOTICE_DAYS = 5 * 365
 
 
 class Ask(ActForm):
@@ -87,6 +89,13 @@ class Ask(ActForm):
         merchant.queryset = Merchant.objects.visible_to(self.request.user).filter(float_id__isnull=False)
         look_up(merchant, TopUp._meta.get_field("merchant"))
         unit.queryset = Unit.objects.filter(parent__isnull=False, kind__in=("region", "centre")).order_by("path")
+
+    def clean_issue_ends_on(self) -> date:
+        found: date = self.cleaned_data["issue_ends_on"]
+        if found > shanghai_day(timezone.now()) + timedelta(days=LONGEST_NOTICE_DAYS):
+            # Translators: 停止发放的日子最晚在五年之内
+            raise forms.ValidationError(_t("The last day of issue lies within the next five years."))
+        return found
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data

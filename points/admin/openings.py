@@ -17,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 from unfold.decorators import display
 
 from alliance import events
@@ -256,7 +257,7 @@ class OpeningAdmin(FrozenAdmin):
         found = opening.dry_run(zlib.decompress(kept[1]), at=now())
 
         def rows() -> Iterator[list[Any]]:
-            yield [_t("Line"), _t("Code"), _t("What is wrong"), _t("Given")]
+            yield [_t("Line"), pgettext("error", "Code"), _t("What is wrong"), _t("Given")]
             for error in found.errors:
                 yield [error.no, error.code, str(WRONG.get(error.code, "")), error.text]
 

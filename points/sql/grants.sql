@@ -108,3 +108,5 @@ GRANT EXECUTE ON FUNCTION points_flows(), points_flow_lines(bigint, bigint), poi
   points_winding_start(smallint, text, bigint[], date, date, bigint, text, timestamptz, timestamptz), points_wind_up(bigint, smallint, integer, timestamptz),
   points_winding_finish(bigint, timestamptz) TO {role};
 GRANT EXECUTE ON FUNCTION points_give_awaited(bigint, bigint, bigint[], bigint[], integer[], bigint[], jsonb, timestamptz) TO {role};
+-- What the laws reckon with (`verify`, every night).
+GRANT EXECUTE ON FUNCTION points_credit_of(bigint, integer) TO {role};

@@ -65,6 +65,23 @@ def test_nobody_approves_what_they_asked_for(hq: Unit, done: list[int]) -> None:
     assert (approval.state, done) == ("waiting", [])
 
 
+@pytest.mark.parametrize("how", ["dismissed", "inactive"])
+def test_what_somebody_asked_who_left_is_not_done(hq: Unit, done: list[int], how: str) -> None:
+    first, second = person("a@x.cn", "finance", hq), person("b@x.cn", "finance", hq)
+    approval = ask(first, hq)
+    if how == "dismissed":
+        first.posts.update(ends_on=date(2021, 1, 1))
+    else:
+        User.objects.filter(pk=first.pk).update(is_active=False)
+    approval = Approval.objects.get(pk=approval.pk)
+    with pytest.raises(Refused, match="approval_asker_gone"):
+        approvals.approve(approval, user=second, at=AT)
+    assert done == []
+    approvals.refuse(approval, user=second, at=AT, reason="left")
+    approval.refresh_from_db()
+    assert approval.state == "refused"
+
+
 def test_the_database_knows_that_law_too(hq: Unit, done: list[int]) -> None:
     first = person("a@x.cn", "finance", hq)
     approval = ask(first, hq)

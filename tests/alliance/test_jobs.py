@@ -1,6 +1,6 @@
 """Jobs with progress."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -27,3 +27,12 @@ def test_a_job_ends_once() -> None:
     jobs.finish(job, at=AT)
     job.refresh_from_db()
     assert (job.state, job.result) == ("failed", {"code": "feed_cut"})
+
+
+def test_a_job_whose_worker_was_killed_is_ended_by_the_clock() -> None:
+    dead = jobs.start("test.count", params={}, actor=Actor.system("test"), at=AT)
+    alive = jobs.start("test.count", params={}, actor=Actor.system("test"), at=AT + timedelta(hours=3))
+    assert jobs.bury(AT + timedelta(hours=5)) == 1
+    dead.refresh_from_db()
+    alive.refresh_from_db()
+    assert (dead.state, dead.result, alive.state) == ("failed", {"code": "job_stopped"}, "running")

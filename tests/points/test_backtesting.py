@@ -159,6 +159,15 @@ def test_a_killed_run_does_not_stand_in_the_way(shop: Shop, version: RuleVersion
     assert (asked.state, asked.job.result["code"]) == ("failed", "job_stopped")
 
 
+def test_the_clock_ends_a_run_whose_worker_was_killed(shop: Shop, version: RuleVersion) -> None:
+    shop.sell(shop.wallet(), 10_000)
+    asked = backtesting.ask(version=version, days=30, actor=TEST, at=timezone.now())
+    assert backtesting.bury(timezone.now()) == 0
+    assert backtesting.bury(timezone.now() + timedelta(minutes=11)) == 1
+    asked.refresh_from_db()
+    assert asked.state == "failed"
+
+
 def test_a_draft_that_changes_meanwhile_is_not_what_was_tested(shop: Shop, version: RuleVersion) -> None:
     shop.sell(shop.wallet(), 10_000)
     asked = backtesting.ask(version=version, days=30, actor=TEST, at=timezone.now())

@@ -15,6 +15,7 @@ from django.utils import timezone, translation
 from psycopg import errors
 
 from alliance import approvals, org
+from alliance.actors import Actor
 from alliance.models import Approval, Event, Unit, User
 from alliance.refusals import Refused
 from points import accounts, rules
@@ -66,6 +67,17 @@ def decide(version: RuleVersion, people: tuple[User, User], at: datetime = AT) -
     approvals.approve(rules.submit(version=version, user=people[0], at=at), user=people[1], at=at)
     version.refresh_from_db()
     return version
+
+
+def test_whoever_drafted_a_version_does_not_approve_it(draft: Make, people: tuple[User, User]) -> None:
+    one, two = people
+    version = draft(actor=Actor.user(two))
+    approval = rules.submit(version=version, user=one, at=AT)
+    with pytest.raises(Refused) as refused:
+        approvals.approve(approval, user=two, at=AT)
+    assert refused.value.code == "rule_own_draft"
+    version.refresh_from_db()
+    assert version.state == "submitted"
 
 
 def test_a_rule_goes_live_by_two_people_and_from_its_date(draft: Make, people: tuple[User, User]) -> None:
