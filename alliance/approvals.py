@@ -96,8 +96,8 @@ def ask(*, kind: str, subject: str, facts: dict[str, Any], unit: Unit, user: Use
 def approve(approval: Approval, *, user: User, at: datetime) -> Any:
     """Decide yes, and do what was asked for, in one transaction.
 
-    Refuses: approval_same_person, approval_asker_gone, approval_hand_too_new, approval_already_decided, not_allowed, and
-    whatever the verb refuses.
+    Refuses: approval_same_person, approval_asker_gone, approval_hand_too_new, approval_already_decided, not_allowed,
+    and whatever the verb refuses.
     """
     row = _open(approval, user)
     _check_asker(row)
