@@ -351,7 +351,7 @@ def with_bonuses(outcome: Outcome, decision: Decision) -> Outcome:
 
 def with_kept_bonuses(outcomes: list[Outcome]) -> list[Outcome]:
     """Return the outcomes; those of repeated requests with the bonuses that stand in the book."""
-    waiting = {outcome.sale_id for outcome in outcomes if outcome.replayed and outcome.status == "promised"}
+    waiting = {outcome.sale_id or 0 for outcome in outcomes if outcome.replayed and outcome.status == "promised"}
     if waiting:
         most = dict(Awaited.objects.filter(pk__in=waiting).values_list("pk", "told"))
         outcomes = [
