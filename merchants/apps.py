@@ -11,5 +11,15 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         # Faces, approval kinds and reactions register themselves when they are imported.
-        for module in ("access", "topups", "refunding", "clearing", "disputes", "reactions", "histories", "checks"):
+        for module in (
+            "access",
+            "topups",
+            "reassigning",
+            "refunding",
+            "clearing",
+            "disputes",
+            "reactions",
+            "histories",
+            "checks",
+        ):
             import_module(f"merchants.{module}")

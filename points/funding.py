@@ -14,6 +14,10 @@ from alliance.actors import Actor
 from points import winding_up
 from points.models import Account, BankLine
 from points.refusals import (
+    BANK_DEBIT_FLOAT_SHORT,
+    BANK_DEBIT_KNOWN,
+    BANK_DEBIT_NO_GOAL,
+    BANK_DEBIT_OTHER_AMOUNT,
     BANK_DEBIT_UNCOVERED,
     BANK_FILE_GAP,
     BANK_FILE_SUM_WRONG,
@@ -83,6 +87,40 @@ def allot(*, bank_line: BankLine, float_id: int, actor: Actor, at: datetime, now
         if state == "LH002":
             raise BANK_LINE_ALLOTTED() from error
         raise
+
+
+def reassign(
+    *,
+    bank_line: BankLine,
+    actor: Actor,
+    at: datetime,
+    payout_id: int | None = None,
+    float_id: int | None = None,
+    now: datetime | None = None,
+) -> int:
+    """Charge a debit that the fee bears to the payout that it paid, or to a float; return the journal.
+
+    Refuses: bank_line_unknown, bank_debit_known, bank_debit_no_goal, bank_debit_other_amount, bank_debit_float_short.
+    """
+    says = {
+        "LH001": BANK_LINE_UNKNOWN,
+        "LH002": BANK_DEBIT_KNOWN,
+        "LH014": BANK_DEBIT_NO_GOAL,
+        "LH015": BANK_DEBIT_OTHER_AMOUNT,
+        "LH016": BANK_DEBIT_FLOAT_SHORT,
+    }
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT points_reassign(%s::bigint, %s::bigint, %s::bigint, %s::text, %s::timestamptz, %s::timestamptz)",
+                [bank_line.pk, payout_id, float_id, str(actor), at, now],
+            )
+            return int(cursor.fetchone()[0])
+    except Error as error:
+        refusal = says.get(getattr(error.__cause__, "sqlstate", ""))
+        if refusal is None:
+            raise
+        raise refusal() from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,19 @@ BANK_DEBIT_UNCOVERED = declare(
     _("Nobody knows debits of %(fen)s fen, and the operating fee does not cover them. Ask the bank at once."),
 )
 
+BANK_DEBIT_KNOWN = declare(
+    "bank_debit_known", 409, _("The fee does not bear this line (any more): it was charged to whose it is already.")
+)
+BANK_DEBIT_NO_GOAL = declare(
+    "bank_debit_no_goal", 409, _("There is no such payout that the bank has and has not answered, and no such float.")
+)
+BANK_DEBIT_OTHER_AMOUNT = declare(
+    "bank_debit_other_amount", 409, _("The payout has another amount than the bank's line. Look for the right one.")
+)
+BANK_DEBIT_FLOAT_SHORT = declare(
+    "bank_debit_float_short", 409, _("The float holds less than this line. Let the merchant top up first.")
+)
+
 HOLD_CLOSED = declare("hold_closed", 409, _("This hold is closed already: it was captured or released."))
 HOLD_EXPIRED = declare(
     "hold_expired", 409, _("The time of this hold is over and the points are the member's again. Take payment anew.")

@@ -401,9 +401,15 @@ _LAWS: dict[str, str] = {
           FROM points_promise JOIN (SELECT id, float_id AS one FROM points_bill) z ON z.id = bill_id WHERE bill_id IS NOT NULL GROUP BY 1) p ON p.bill_id = b.id""",
     "what left the bank left a payout or the fee, by its line": """
         SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR t.id IS NULL OR t.points <> -b.amount_fen OR t.debit_id <> b.allotted_to_id OR t.booked_at <> b.received_at
-            OR b.allotted_at <> b.received_at OR b.allot_journal_id <> b.journal_id OR t.kind <> CASE WHEN b.payout_id IS NULL THEN 19 ELSE 12 END)
+            OR b.allotted_at <> b.received_at OR b.allot_journal_id <> b.journal_id OR t.kind <> CASE WHEN b.payout_id IS NULL OR b.reassign_journal_id IS NOT NULL THEN 19 ELSE 12 END)
         FROM (SELECT * FROM points_bank_line WHERE amount_fen < 0) b
         FULL JOIN (SELECT * FROM points_transfer WHERE credit_id = 1 AND wallet_id = 0) t ON t.id = b.journal_id""",
+    "what was charged to the fee by mistake was charged to whose it was, once": """
+        SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR t.id IS NULL OR t.points <> -b.amount_fen OR t.debit_id <> b.reassigned_to_id OR t.booked_at <> b.reassigned_at
+            OR a.kind <> CASE WHEN b.payout_id IS NULL THEN 3 ELSE 13 END OR p.end_journal_id IS DISTINCT FROM CASE WHEN b.payout_id IS NOT NULL THEN b.reassign_journal_id END)
+        FROM (SELECT * FROM points_bank_line WHERE reassign_journal_id IS NOT NULL) b
+        FULL JOIN (SELECT * FROM points_transfer WHERE kind = 19 AND credit_id = 3) t ON t.id = b.reassign_journal_id
+        LEFT JOIN points_account a ON a.id = b.reassigned_to_id LEFT JOIN points_payout p ON p.id = b.payout_id""",
     "custody is the bank's lines, and its files follow each other": """
         SELECT count(*) + (SELECT count(*) FROM points_bank_line), count(*) FILTER (WHERE s.closing_fen - s.opening_fen <> s.sum_fen OR s.n > s.lines OR s.digest IS NULL
             OR s.from_on > s.to_on OR s.before <> s.closing_fen - s.new_fen OR s.wrong > 0)
@@ -432,13 +438,14 @@ _LAWS: dict[str, str] = {
         SELECT count(*), count(*) FILTER (WHERE a.kind <> 13 OR coalesce(a.float_id, a.centre_id) <> coalesce(s.float_id, s.id) OR s.kind NOT IN (4, 7, 8)
             OR (o.points = p.amount_fen AND o.booked_at = p.opened_at) IS NOT TRUE
             OR p.statement_id IS NOT NULL AND (t.account_id = p.source_id AND t.paid_fen = p.amount_fen AND t.journal_id = p.journal_id) IS NOT TRUE
-            OR p.end_journal_id IS NOT NULL AND (e.points = p.amount_fen AND e.booked_at = p.ended_at AND e.credit_id = CASE p.state WHEN 6 THEN p.source_id ELSE 1 END
-              AND e.kind = CASE p.state WHEN 6 THEN 11 ELSE 12 END) IS NOT TRUE
+            OR p.end_journal_id IS NOT NULL AND (e.points = p.amount_fen AND e.booked_at = p.ended_at AND e.credit_id = CASE WHEN p.state = 6 THEN p.source_id WHEN z.n > 0 THEN 3 ELSE 1 END
+              AND e.kind = CASE WHEN p.state = 6 THEN 11 WHEN z.n > 0 THEN 19 ELSE 12 END) IS NOT TRUE
             OR p.return_journal_id IS NOT NULL AND (r.points = p.amount_fen AND r.booked_at = p.returned_at AND r.kind = 20 AND r.credit_id = p.source_id) IS NOT TRUE
             OR l.debits <> (p.state IN (4, 5))::integer OR l.credits <> (p.state = 5)::integer)
         FROM points_payout p LEFT JOIN points_account a ON a.id = p.account_id LEFT JOIN points_account s ON s.id = p.source_id LEFT JOIN points_statement t ON t.id = p.statement_id
         LEFT JOIN points_transfer o ON o.journal_id = p.journal_id AND o.credit_id = p.account_id AND o.kind IN (11, 19)
         LEFT JOIN points_transfer e ON e.id = p.end_journal_id AND e.debit_id = p.account_id LEFT JOIN points_transfer r ON r.id = p.return_journal_id AND r.debit_id = 2
+        CROSS JOIN LATERAL (SELECT count(*) AS n FROM points_bank_line b WHERE b.payout_id = p.id AND b.reassign_journal_id IS NOT NULL) z
         CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE b.amount_fen = -p.amount_fen) AS debits, count(*) FILTER (WHERE b.amount_fen = p.amount_fen) AS credits
           FROM points_bank_line b WHERE b.payout_id = p.id) l""",
     "what moved an account between two clearings has its journal": """

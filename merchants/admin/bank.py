@@ -21,11 +21,11 @@ from alliance.amounts import read_fen
 from alliance.models import Approval, User
 from alliance.refusals import Refused
 from alliance.templatetags.lianhui import yuan
-from merchants import topups
+from merchants import reassigning, topups
 from merchants.models import Merchant, TopUp
 from points import funding
 from points.admin import links
-from points.models import BankLine
+from points.models import BankLine, Payout
 
 
 class LineForm(VerbForm):
@@ -60,6 +60,84 @@ class WhoseMoney(ActForm):
             field.help_text = _t("The reference in the bank's text names %(merchant)s.") % {"merchant": suggested}
 
 
+class WhoseDebit(ActForm):
+    # Translators: 对应的付款 / 商户备付金
+    payout = forms.ModelChoiceField(
+        Payout.objects.none(),
+        label=_("The payout that it paid"),
+        required=False,
+        help_text=_("Payouts of just this amount that the bank has and has not answered."),
+    )
+    merchant = forms.ModelChoiceField(
+        Merchant.objects.none(),
+        label=_("Or the merchant whose float bears it"),
+        required=False,
+        help_text=_("Its float has to hold the whole amount."),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=200, help_text=_("What the bank said, and where it stands."))
+
+    def prepare(self) -> None:
+        payout, merchant = self.fields["payout"], self.fields["merchant"]
+        assert isinstance(payout, forms.ModelChoiceField) and isinstance(merchant, forms.ModelChoiceField)
+        payout.queryset = Payout.objects.filter(pk__in=[found.pk for found in reassigning.candidates(self.row)])
+        payout.label_from_instance = _payout_words  # type: ignore[method-assign]
+        # Translators: 没有金额相同的在途付款
+        payout.empty_label = "–" if payout.queryset.exists() else _t("none of this amount is on its way")
+        merchant.queryset = Merchant.objects.visible_to(self.request.user).filter(float_id__isnull=False)
+        look_up(merchant, TopUp._meta.get_field("merchant"))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not self.errors and bool(data.get("payout")) == bool(data.get("merchant")):
+            self.add_error("payout", _t("Choose either a payout or a merchant."))
+        return data
+
+
+def _payout_words(payout: Any) -> str:
+    return f"{payout} · {yuan(payout.amount_fen)} · {payout.opened_at:%Y-%m-%d}"
+
+
+def _reassign(request: HttpRequest, line: BankLine, data: dict[str, Any]) -> str:
+    assert isinstance(request.user, User)
+    given = {name: data[name] for name in ("payout", "merchant", "reason")}
+    reassigning.ask(line=line, user=request.user, at=now(), **given)
+    return _t("Asked. When a second person agrees, the fee gets its money back.")
+
+
+def _is_unknown(_request: HttpRequest, line: BankLine) -> bool:
+    is_borne = line.amount_fen < 0 and line.payout_id is None and line.reassigned_at is None
+    return is_borne and reassigning.asked(line) is None
+
+
+class What(admin.SimpleListFilter):
+    # Translators: 处理情况
+    title = _("what became of it")
+    parameter_name = "what"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("waiting", _("Belongs to nobody yet")),
+            # Translators: 不明支出，由运营费承担
+            ("unknown", _("Unknown debit, borne by the fee")),
+            # Translators: 已改记
+            ("reassigned", _("Charged anew")),
+            # Translators: 付款及退回
+            ("payouts", _("Payouts, out and back")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        match self.value():
+            case "waiting":
+                return queryset.filter(allotted_to__isnull=True)
+            case "unknown":
+                return queryset.unknown_debits()
+            case "reassigned":
+                return queryset.filter(reassigned_at__isnull=False)
+            case "payouts":
+                return queryset.filter(payout__isnull=False)
+        return queryset
+
+
 def _facts(request: HttpRequest, line: BankLine) -> list[tuple[Any, Any]]:
     return [
         (_("Amount"), yuan(line.amount_fen)),
@@ -84,7 +162,7 @@ class BankLineAdmin(ScopedAdmin):
     paginator = CappedPaginator
     list_display = ("value_on", "shown_amount", "payer", "memo", "serial", "shown_state", "received_at")
     list_display_links = ("value_on", "shown_amount")
-    list_filter = (("allotted_to", admin.EmptyFieldListFilter),)
+    list_filter = (What, ("allotted_to", admin.EmptyFieldListFilter))
     search_fields = ("serial", "payer", "memo")
     ordering = ("-received_at", "-pk")
     fields = (
@@ -93,8 +171,12 @@ class BankLineAdmin(ScopedAdmin):
         ("shown_state", "shown_allotted", "allotted_at"),
         ("bank", "account", "serial"),
         ("shown_journal", "shown_allot_journal"),
+        ("shown_payout", "shown_reassigned", "shown_reassign_journal"),
     )
-    readonly_fields = ("shown_amount", "shown_state", "shown_allotted", "shown_journal", "shown_allot_journal")
+    readonly_fields = (
+        "shown_amount", "shown_state", "shown_allotted", "shown_journal", "shown_allot_journal", "shown_payout",
+        "shown_reassigned", "shown_reassign_journal",
+    )  # fmt: skip
     acts = (
         Act(
             name="match",
@@ -108,6 +190,21 @@ class BankLineAdmin(ScopedAdmin):
             is_possible=lambda _request, line: line.allotted_to_id is None and _asked(line) is None,
             icon="person_search",
             url=lambda _line: reverse("admin:points_bankline_changelist"),
+        ),
+        Act(
+            name="reassign",
+            # Translators: 改由付款或商户承担
+            title=_("Charge it to whose it is"),
+            permission="topup.ask",
+            says=_(
+                "The operating fee bears this debit now. It gets its money back from the payout that it paid (which is "
+                "paid then) or from a merchant's float. A second person has to agree."
+            ),
+            shows=_facts,
+            form=WhoseDebit,
+            run=_reassign,
+            is_possible=_is_unknown,
+            icon="swap_horiz",
         ),
     )
 
@@ -159,8 +256,15 @@ class BankLineAdmin(ScopedAdmin):
     def shown_amount(self, line: BankLine) -> str:
         return links.money(line.amount_fen)
 
-    @labelled(description=_("state"), tones={"waiting": "warning", "asked": "info", "booked": "success"})
+    @labelled(
+        description=_("state"),
+        tones={"waiting": "warning", "asked": "info", "booked": "success", "unknown": "danger", "anew": "success"},
+    )
     def shown_state(self, line: BankLine) -> tuple[str, Any]:
+        if line.reassigned_at is not None:
+            return "anew", _("Charged anew")
+        if line.amount_fen < 0 and line.payout_id is None:
+            return "unknown", _("Unknown debit, borne by the fee")
         if line.allotted_to_id is not None:
             # Translators: 已入账
             return "booked", _("Booked")
@@ -182,6 +286,18 @@ class BankLineAdmin(ScopedAdmin):
     @display(description=_("journal of allotment"))
     def shown_allot_journal(self, line: BankLine) -> str:
         return links.journal(line.allot_journal_id)
+
+    @display(description=_("payout"))
+    def shown_payout(self, line: BankLine) -> str:
+        return links.link("points_payout", line.payout_id, f"P{line.payout_id}")
+
+    @display(description=_("charged afterwards to"))
+    def shown_reassigned(self, line: BankLine) -> str:
+        return links.link("points_account", line.reassigned_to_id, str(line.reassigned_to))
+
+    @display(description=_("journal of that"))
+    def shown_reassign_journal(self, line: BankLine) -> str:
+        return links.journal(line.reassign_journal_id)
 
 
 def _waiting() -> QuerySet[TopUp]:

@@ -35,7 +35,8 @@ REFRESH_SECONDS = 3
 # What finance decides; other questions stand in the list of all approvals.
 KINDS = (
     "merchants.payouts", "merchants.payout_account", "merchants.payout_account_check", "merchants.topup",
-    "merchants.dispute", "merchants.fee", "merchants.leaving", "points.credit_line", "points.adjustment",
+    "merchants.dispute", "merchants.fee", "merchants.leaving", "merchants.reassign", "points.credit_line",
+    "points.adjustment",
 )  # fmt: skip
 WHY = {
     # Translators: 没有收款账户
@@ -259,7 +260,8 @@ def _unknown_debits(at: datetime) -> Card:
     ]
     # Translators: 请立即向银行查询；由运营费承担
     says = _("Nobody here asked for them; the operating fee bears them. Ask the bank at once.") if rows else ""
-    return Card("debits", _("Debits that nobody knows, 30 days"), rows, len(found), says=says)
+    more = _list("points_bankline", "what=unknown")
+    return Card("debits", _("Debits that nobody knows, 30 days"), rows, len(found), says=says, more=more)
 
 
 def _suspense(request: HttpRequest) -> Card:

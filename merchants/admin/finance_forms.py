@@ -184,7 +184,7 @@ class BankStatementAdmin(ExportedAdmin):
     def attach(self, rows: Any) -> None:
         from django.db.models import Count, Q
 
-        known = {"amount_fen__lt": 0, "payout__isnull": True}
+        known = {"amount_fen__lt": 0, "payout__isnull": True, "reassigned_at__isnull": True}
         of = BankStatement.objects.filter(pk__in=[row.pk for row in rows])
         found = of.annotate(
             unknown=Count("booked", filter=Q(**{f"booked__{name}": value for name, value in known.items()})),

@@ -293,7 +293,7 @@ class BankLineQuerySet(models.QuerySet["BankLine"]):
 
     def unknown_debits(self) -> BankLineQuerySet:
         """Return what left the bank for no payout that we know: the fee bears it until somebody finds out why."""
-        return self.filter(amount_fen__lt=0, payout__isnull=True)
+        return self.filter(amount_fen__lt=0, payout__isnull=True, reassigned_at__isnull=True)
 
 
 class BankLine(models.Model):
@@ -319,6 +319,12 @@ class BankLine(models.Model):
         BankStatement, models.PROTECT, null=True, related_name="booked", verbose_name=_("bank statement")
     )
     payout = models.ForeignKey(Payout, models.PROTECT, null=True, related_name="lines", verbose_name=_("payout"))
+    # A debit that the fee bore until two people found out whose it was: in payout of a payout, or a float.
+    reassigned_to = models.ForeignKey(
+        Account, models.PROTECT, null=True, related_name="+", verbose_name=_("charged afterwards to")
+    )
+    reassigned_at = models.DateTimeField(_("charged afterwards at"), null=True)
+    reassign_journal_id = models.BigIntegerField(null=True)
 
     objects = BankLineQuerySet.as_manager()
 

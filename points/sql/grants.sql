@@ -75,6 +75,7 @@ TO {role};
 GRANT EXECUTE ON FUNCTION points_prune_award_used(bigint, bigint, date, integer, timestamptz) TO {role};
 -- Clearing.
 GRANT EXECUTE ON FUNCTION
+  points_reassign(bigint, bigint, bigint, text, timestamptz, timestamptz),
   points_begin_clearing(date, bigint, text, timestamptz),
   points_finish_clearing(date, timestamptz),
   points_clear(date, bigint[], bigint[], timestamptz),

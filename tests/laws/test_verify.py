@@ -96,6 +96,7 @@ BREAKS = {
     "a promise is its sale, and within the limit of its time": "UPDATE points_promise SET points = points + 1, rest = rest - 1 WHERE state = 1",
     "what was issued had been promised, and is paid for": "UPDATE points_promise SET points = points + 1, rest = rest - 1 WHERE state = 2",
     "a merchant's bill is the sum of its promises": "UPDATE points_bill SET open_fen = open_fen - 1, paid_fen = paid_fen + 1",
+    "what was charged to the fee by mistake was charged to whose it was, once": "UPDATE points_bank_line SET reassigned_to_id = 5, reassigned_at = allotted_at, reassign_journal_id = journal_id + 1 WHERE amount_fen < 0 AND allotted_to_id = 3",
     "what left the bank left a payout or the fee, by its line": "UPDATE points_bank_line SET allotted_to_id = 4 WHERE amount_fen < 0",
     "custody is the bank's lines, and its files follow each other": "UPDATE points_bank_statement SET closing_fen = closing_fen + 1",
     "what is in payout is the open payouts": "UPDATE points_payout SET state = 4, ended_at = opened_at, end_journal_id = journal_id, run_no = 1 WHERE state = 1",
