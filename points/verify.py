@@ -405,9 +405,10 @@ _LAWS: dict[str, str] = {
         FROM (SELECT * FROM points_bank_line WHERE amount_fen < 0) b
         FULL JOIN (SELECT * FROM points_transfer WHERE credit_id = 1 AND wallet_id = 0) t ON t.id = b.journal_id""",
     "what was charged to the fee by mistake was charged to whose it was, once": """
-        SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR t.id IS NULL OR t.points <> -b.amount_fen OR t.debit_id <> b.reassigned_to_id OR t.booked_at <> b.reassigned_at
-            OR a.kind <> CASE WHEN b.payout_id IS NULL THEN 3 ELSE 13 END OR p.end_journal_id IS DISTINCT FROM CASE WHEN b.payout_id IS NOT NULL THEN b.reassign_journal_id END)
-        FROM (SELECT * FROM points_bank_line WHERE reassign_journal_id IS NOT NULL) b
+        SELECT count(*), count(*) FILTER (WHERE b.id IS NULL OR (b.reassign_journal_id IS NULL) <> (t.id IS NULL) OR t.points <> -b.amount_fen OR t.debit_id <> b.reassigned_to_id
+            OR t.booked_at <> b.reassigned_at OR t.id IS NOT NULL AND (a.kind <> CASE WHEN b.payout_id IS NULL THEN 3 ELSE 13 END
+              OR p.end_journal_id IS DISTINCT FROM CASE WHEN b.payout_id IS NOT NULL THEN b.reassign_journal_id END))
+        FROM (SELECT * FROM points_bank_line WHERE amount_fen < 0) b
         FULL JOIN (SELECT * FROM points_transfer WHERE kind = 19 AND credit_id = 3) t ON t.id = b.reassign_journal_id
         LEFT JOIN points_account a ON a.id = b.reassigned_to_id LEFT JOIN points_payout p ON p.id = b.payout_id""",
     "custody is the bank's lines, and its files follow each other": """
