@@ -246,6 +246,9 @@ HOLD_MINUTES = env.number("HOLD_MINUTES", 30)
 if not 1 <= HOLD_MINUTES <= 7 * 24 * 60:
     raise env.BadSetting(f"HOLD_MINUTES={HOLD_MINUTES} is not between 1 and 10080 (see docs/settings.md)")
 REFUND_DAYS = env.number("REFUND_DAYS", 60)
+# What inviting can bring one member in a day and a calendar year.
+REFERRAL_DAY_POINTS = env.number("REFERRAL_DAY_POINTS", 2_000)
+REFERRAL_YEAR_POINTS = env.number("REFERRAL_YEAR_POINTS", 20_000)
 # Up to how much of one receipt a cashier may refund alone, and somebody at headquarters without a second person.
 REFUND_CASHIER_FEN = env.number("REFUND_CASHIER_FEN", 20_000)
 REFUND_STAFF_FEN = env.number("REFUND_STAFF_FEN", 50_000)

@@ -231,7 +231,7 @@ def settle(now: datetime | None = None) -> tuple[int, int]:
     return recovered, settled
 
 
-_REFUND = """SELECT * FROM points_refund(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint, %s::bigint,
+_REFUND = """SELECT * FROM points_refund_rewarded(%s::smallint, %s::bigint, %s::text, %s::uuid, %s::uuid, %s::bigint, %s::bigint, %s::bigint,
   %s::timestamptz, %s::integer, %s::integer, %s::integer, %s::integer, %s::bigint[], %s::bigint[], %s::boolean, %s::integer, %s::timestamptz,
   %s::timestamptz, %s::jsonb)"""
 

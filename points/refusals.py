@@ -155,3 +155,27 @@ VOID_REWARDED = declare(
 )
 _BY_STATUS |= {14: REFUND_TOO_MUCH, 15: REFUND_TOO_LATE, 31: SALE_REFUNDED, 32: VOID_PAID_OUT, 33: VOID_REWARDED}
 _FACT |= {14: "left_fen", 15: "days"}
+
+REWARD_CREDIT_SHORT = declare(
+    "reward_credit_short",
+    409,
+    _("The purchases of this member do not bear that reward yet: %(missing)s points of reward credit are missing."),
+)
+REWARD_GIVEN = declare("reward_given", 409, _("This was rewarded before, as number %(reward)s. It pays once."))
+REFERRAL_UNKNOWN = declare("referral_unknown", 404, _("Nobody has invited this member."))
+REFERRAL_LIMIT = declare(
+    "referral_limit", 409, _("Of what inviting can bring a member in a day and a year, only %(left)s points are left.")
+)
+REWARD_STOPPED = declare("reward_stopped", 409, _("Whoever pays this reward is closing and gives no more points."))
+REWARD_UNKNOWN = declare("reward_unknown", 404, _("There is no such reward."))
+REWARD_TAKEN_BACK = declare("reward_taken_back", 409, _("This reward was taken back already."))
+_BY_STATUS |= {
+    40: REWARD_CREDIT_SHORT,
+    41: REWARD_GIVEN,
+    42: REFERRAL_UNKNOWN,
+    43: REFERRAL_LIMIT,
+    44: REWARD_STOPPED,
+    45: REWARD_UNKNOWN,
+    49: REWARD_TAKEN_BACK,
+}
+_FACT |= {40: "missing", 41: "reward", 43: "left"}

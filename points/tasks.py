@@ -28,6 +28,7 @@ from points import (
     proving,
     pruning,
     refunds,
+    rewards,
     rollup,
     rules,
     sealing,
@@ -151,7 +152,7 @@ def bills() -> int:
 def settle_refunds() -> list[int]:
     """Let members and merchants pay what they owe because of refunds, as far as they have it."""
     with _alone("refunds") as is_mine:
-        return list(refunds.settle()) if is_mine else [0, 0]
+        return [*refunds.settle(), rewards.settle()] if is_mine else [0, 0, 0]
 
 
 @shared_task

@@ -88,7 +88,7 @@ _LAWS: dict[str, str] = {
         SELECT count(*), count(*) FILTER (WHERE k.sale_id IS NULL OR s.id IS NULL) FROM points_sale s
         FULL JOIN (SELECT y.sale_id FROM points_key y WHERE y.status < 2 AND NOT EXISTS (
             SELECT FROM points_transfer t WHERE t.kind = 4 AND t.id = y.sale_id)
-            AND NOT EXISTS (SELECT FROM points_hold h WHERE h.id = y.sale_id)) k ON k.sale_id = s.id""",
+            AND NOT EXISTS (SELECT FROM points_hold h WHERE h.id = y.sale_id) AND NOT EXISTS (SELECT FROM points_reward r WHERE r.id = y.sale_id)) k ON k.sale_id = s.id""",
     "every sale has its transfers, every transfer of a till its sale": """
         SELECT count(*), count(*) FILTER (WHERE s.id IS NULL
             OR (s.reason <> 2)::integer * (s.points + coalesce(r.short, 0)) <> coalesce(j.points, 0) OR (s.reason <> 2)::integer * (s.rest + coalesce(r.rest_due, 0)) <> coalesce(j.rest, 0)
@@ -304,6 +304,8 @@ _LAWS: dict[str, str] = {
     "claims, dues and promises name the parties of their refund": """
         SELECT sum(n), sum(bad) FROM (
           SELECT count(*) AS n, count(*) FILTER (WHERE CASE c.why WHEN 1 THEN c.debtor_id <> r.wallet_id OR c.creditor_id <> r.float_id
+              WHEN 5 THEN NOT EXISTS (SELECT FROM points_reward_back b JOIN points_reward z ON z.id = b.reward_id WHERE b.reward_id = c.reward_id AND b.wallet_id = c.debtor_id
+                AND z.payer_id = c.creditor_id AND b.owed = c.points AND b.refund_id IS NOT DISTINCT FROM c.refund_id AND b.booked_at = c.made_at)
               WHEN 2 THEN c.debtor_id <> r.float_id OR c.creditor_id <> 4 WHEN 4 THEN c.debtor_id <> 3 OR c.creditor_id <> r.float_id
               ELSE c.debtor_id <> r.float_id OR NOT EXISTS (SELECT FROM points_refund_award a WHERE a.refund_id = c.refund_id AND a.payer_id = c.creditor_id AND a.owed > 0) END
               OR c.made_at > s.booked_at OR c.made_at < s.booked_at - interval '1 hour') AS bad
@@ -491,7 +493,7 @@ _LAWS: dict[str, str] = {
         SELECT count(*), count(*) FILTER (WHERE g.tgname IS NULL OR g.tgenabled <> 'O') FROM (
           SELECT c.oid, v.name FROM pg_class c CROSS JOIN (VALUES ('points_immutable'), ('points_kept')) v(name)
           WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key', 'points_award', 'points_trace', 'points_hold', 'points_hold_lot',
-            'points_refund', 'points_refund_award']::regclass[])
+            'points_refund', 'points_refund_award', 'points_referral', 'points_reward', 'points_reward_back']::regclass[])
             UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (ARRAY['points_transfer', 'points_sale', 'points_lot_use']::regclass[]))) t
         LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = t.name""",
     "a bonus is one transfer from the payer of its rule, as its reckoning says": """
@@ -551,8 +553,10 @@ _LAWS: dict[str, str] = {
           CROSS JOIN LATERAL (VALUES (0::bigint, '2000-01-01'::date), (0, a.on_day), (a.wallet_id, '2000-01-01'), (a.wallet_id, a.on_day)) v(wallet_id, on_day)
           GROUP BY 1, 2, 3) g ON g.rule_id = u.rule_id AND g.wallet_id = u.wallet_id AND g.on_day = u.on_day
         WHERE coalesce(u.on_day, g.on_day) = '2000-01-01' OR coalesce(u.on_day, g.on_day) >= (SELECT before_on FROM points_award_pruned)""",
-    "what a wallet was given by others is the sum of their bonuses and its shares of the surplus": """
-        SELECT count(*), count(*) FILTER (WHERE w.rewarded <> coalesce(g.points, 0) + coalesce(s.points, 0) - coalesce(c.points, 0)) FROM points_wallet w
+    "what a wallet was given by others is the sum of their bonuses, its shares of the surplus and rewards": """
+        SELECT count(*), count(*) FILTER (WHERE w.rewarded <> coalesce(g.points, 0) + coalesce(s.points, 0) - coalesce(c.points, 0) + coalesce(r.points, 0)) FROM points_wallet w
+        LEFT JOIN (SELECT z.member_id, sum(z.points + z.inviter_points) AS points FROM points_reward z
+          WHERE z.is_outside AND NOT EXISTS (SELECT FROM points_reward_back b WHERE b.reward_id = z.id) GROUP BY 1) r ON r.member_id = w.id
         LEFT JOIN (SELECT wallet_id, sum(points) AS points FROM points_award WHERE is_outside AND NOT is_loss GROUP BY 1) g ON g.wallet_id = w.id
         LEFT JOIN (SELECT wallet_id, sum(paid) AS points FROM points_surplus_share GROUP BY 1) s ON s.wallet_id = w.id
         LEFT JOIN (SELECT t.wallet_id, sum(a.points) AS points FROM points_refund_award a JOIN points_transfer t ON t.id = a.transfer_id AND t.kind = 14
@@ -561,6 +565,45 @@ _LAWS: dict[str, str] = {
         SELECT count(*), count(*) FILTER (WHERE a.points > points_credit_of(s.rebate_fen, 10000 - t.member_bps - t.centre_bps - t.promo_bps))
         FROM (SELECT sale_id, sum(points) AS points FROM points_award WHERE is_outside AND NOT is_loss AND NOT is_saved GROUP BY 1) a
         JOIN points_sale s ON s.id = a.sale_id JOIN points_terms t ON t.id = s.terms_id""",
+    "a reward is one transfer to each of its two from its payer, under its key": """
+        SELECT count(*), count(*) FILTER (WHERE r.id IS NULL OR t.id IS NULL OR t.points <> r.points OR t.wallet_id <> r.wallet_id OR t.credit_id <> r.wallet_id OR t.debit_id <> r.payer_id
+            OR t.journal_id <> t.id OR t.actor <> r.actor OR (t.booked_at AT TIME ZONE 'Asia/Shanghai')::date NOT IN (r.on_day, r.on_day + 1) OR r.is_outside <> (a.kind = 11)
+            OR r.is_first AND (t.booked_at <> r.booked_at OR k.n <> 1 OR k.backs <> r.backs OR k.bad > 0))
+        FROM (SELECT v.*, z.id AS reward_id, z.payer_id, z.actor, z.on_day, z.is_outside, z.booked_at,
+            (SELECT count(*) FROM points_reward_back b WHERE b.transfer_id = z.id AND b.refund_id IS NULL) AS backs
+          FROM points_reward z CROSS JOIN LATERAL (VALUES (true, z.id, z.member_id, z.points), (false, z.inviter_transfer_id, z.inviter_id, z.inviter_points)) v(is_first, id, wallet_id, points)
+          WHERE v.id IS NOT NULL) r
+        FULL JOIN (SELECT * FROM points_transfer WHERE kind = 21 AND reverses_id IS NULL) t ON t.id = r.id
+        LEFT JOIN points_account a ON a.id = r.payer_id
+        LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE y.points > 0) AS n, count(*) FILTER (WHERE y.points < 0) AS backs,
+            count(*) FILTER (WHERE abs(y.points) <> r.points OR y.wallet_id <> r.wallet_id OR y.status <> 0 OR y.spent <> 0 OR y.rest <> 0 OR y.balance_after IS NULL
+              OR y.points > 0 AND (y.booked_at <> r.booked_at OR y.figure IS NOT NULL OR y.balance_after <> t.balance_after)
+              OR y.points < 0 AND NOT EXISTS (
+                SELECT FROM points_reward_back b WHERE b.reward_id = r.reward_id HAVING min(b.booked_at) = y.booked_at AND sum(b.owed) = y.figure)) AS bad
+          FROM points_key y WHERE y.sale_id = r.id) k ON true""",
+    "a reward that was taken back went back whole: taken, charged or owed, both parts": """
+        SELECT (SELECT count(*) FROM points_reward_back) + (SELECT count(*) FROM points_referral), count(*) FILTER (WHERE b.reward_id IS NULL OR z.id IS NULL
+            OR b.n <> 1 + (z.inviter_id IS NOT NULL)::integer OR b.points <> z.points + z.inviter_points OR b.wrong > 0 OR b.acts <> 1)
+          + (SELECT count(*) FROM points_transfer t LEFT JOIN points_reward_back b ON b.red_id = t.id WHERE t.kind = 21 AND t.reverses_id IS NOT NULL
+              AND (b.transfer_id IS DISTINCT FROM t.reverses_id OR b.taken <> -t.points OR b.wallet_id <> t.wallet_id OR b.actor <> t.actor))
+          + (SELECT count(*) FROM points_claim c WHERE c.why = 5 AND NOT EXISTS (SELECT FROM points_reward_back b WHERE b.reward_id = c.reward_id AND b.wallet_id = c.debtor_id))
+        FROM (SELECT b.reward_id, count(*) AS n, sum(b.points) AS points, count(DISTINCT (coalesce(b.refund_id, 0), b.booked_at, b.actor)) AS acts, count(*) FILTER (WHERE
+              b.transfer_id NOT IN (z.id, coalesce(z.inviter_transfer_id, 0)) OR b.wallet_id <> CASE b.transfer_id WHEN z.id THEN z.member_id ELSE z.inviter_id END
+              OR b.points <> CASE b.transfer_id WHEN z.id THEN z.points ELSE z.inviter_points END
+              OR b.red_id IS NOT NULL AND (t.reverses_id = b.transfer_id AND -t.points = b.taken) IS NOT TRUE
+              OR b.refund_id IS NOT NULL AND (f.wallet_id = z.member_id AND z.is_outside) IS NOT TRUE
+              OR b.charge_id IS NOT NULL AND (x.kind = 9 AND x.points = b.charged AND x.debit_id = f.float_id AND x.credit_id = z.payer_id) IS NOT TRUE
+              OR b.owed <> (SELECT coalesce(sum(c.points), 0) FROM points_claim c WHERE c.reward_id = b.reward_id AND c.debtor_id = b.wallet_id)) AS wrong
+          FROM points_reward_back b LEFT JOIN points_reward z ON z.id = b.reward_id LEFT JOIN points_transfer t ON t.id = b.red_id AND t.kind = 21
+          LEFT JOIN points_refund f ON f.refund_id = b.refund_id LEFT JOIN points_transfer x ON x.id = b.charge_id GROUP BY 1) b
+        LEFT JOIN points_reward z ON z.id = b.reward_id""",
+    "who was invited had bought nothing before, and one inviter is paid": """
+        SELECT count(*), count(*) FILTER (WHERE r.invitee_id = r.inviter_id OR EXISTS (
+            SELECT FROM points_transfer t LEFT JOIN points_reversal v ON v.sale_id = t.journal_id WHERE t.bucket = (r.invitee_id % 64)::smallint AND t.wallet_id = r.invitee_id
+              AND t.kind = 1 AND t.reverses_id IS NULL AND coalesce(v.kept_bill, 1) > 0 AND t.booked_at < r.invited_at))
+          + (SELECT count(*) FROM points_reward z LEFT JOIN points_referral y ON y.invitee_id = z.member_id AND y.inviter_id = z.inviter_id
+              WHERE z.kind = 1 AND (y.invitee_id IS NULL OR z.booked_at < y.invited_at))
+        FROM points_referral r""",
     "each day's proof hangs on the one before it and says what was owed": """
         SELECT count(*), count(*) FILTER (WHERE z.chain <> points_proof_chain(z.before, z.taken_on, z.root, z.total_points, z.figures)
             OR z.wallets <> (f->>'wallets')::bigint OR z.custody_fen <> (f->>'custody_fen')::bigint OR z.taken_on <> (f->>'on')::date

@@ -23,6 +23,7 @@ from points.models.opening import Opening, OpeningLine
 from points.models.promise import CreditLine, MerchantBill, Promise
 from points.models.proof import Proof, ProofBucket
 from points.models.refund import Claim, Due, Refund, RefundAward, ReturnDue
+from points.models.reward import Referral, Reward, RewardBack
 from points.models.rule import Rule, RuleVersion
 from points.models.seal import Seal
 from points.models.stripe import Allowance
@@ -63,11 +64,14 @@ __all__ = [
     "Promise",
     "Proof",
     "ProofBucket",
+    "Referral",
     "Refund",
     "RefundAward",
     "Retention",
     "ReturnDue",
     "Reversal",
+    "Reward",
+    "RewardBack",
     "Rule",
     "RuleVersion",
     "Sale",

@@ -56,6 +56,8 @@ class Transfer(models.Model):
         WITHDRAW = 19, _("fee withdrawn")
         # Translators: 银行退回
         BOUNCE = 20, _("returned by the bank")
+        # Translators: 奖励（邀请、评价、任务）
+        REWARD = 21, _("reward")
 
     id = models.BigIntegerField(primary_key=True, verbose_name=_("number"))
     bucket = models.SmallIntegerField()

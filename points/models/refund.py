@@ -113,8 +113,12 @@ class Claim(models.Model):
         BONUS = 3, _("bonus of a returned purchase")
         # Translators: 运营费应退
         FEE = 4, _("spending fee of a returned purchase")
+        # Translators: 应退回的奖励
+        REWARD = 5, _("reward taken back, its points were gone")
 
-    refund = models.ForeignKey(Refund, models.PROTECT, related_name="claims")
+    # None: a reward that was taken back without a refund.
+    refund = models.ForeignKey(Refund, models.PROTECT, null=True, related_name="claims")
+    reward_id = models.BigIntegerField(_("reward"), null=True)
     why = models.SmallIntegerField(_("why"), choices=Why.choices)
     # A wallet, a float or the operator's fee: they share one sequence.
     debtor_id = models.BigIntegerField(_("debtor"))

@@ -111,3 +111,12 @@ GRANT EXECUTE ON FUNCTION points_flows(), points_flow_lines(bigint, bigint), poi
 GRANT EXECUTE ON FUNCTION points_give_awaited(bigint, bigint, bigint[], bigint[], integer[], bigint[], jsonb, timestamptz) TO {role};
 -- What the laws reckon with (`verify`, every night).
 GRANT EXECUTE ON FUNCTION points_credit_of(bigint, integer) TO {role};
+-- Rewards for what is not a sale.
+GRANT EXECUTE ON FUNCTION
+  points_refer(bigint, bigint, text, timestamptz, timestamptz),
+  points_reward_room(bigint, smallint),
+  points_give_reward(smallint, bigint, text, uuid, uuid, smallint, text, bigint, bigint, bigint, bigint, date, bigint, bigint, timestamptz, timestamptz),
+  points_take_reward(smallint, bigint, text, uuid, uuid, bigint, timestamptz, timestamptz),
+  points_refund_rewarded(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, integer, bigint[], bigint[], boolean, integer, timestamptz, timestamptz),
+  points_recover_rewards(bigint, timestamptz)
+TO {role};

@@ -24,6 +24,7 @@ from points import (
     promises,
     proving,
     refunds,
+    rewards,
     rollup,
     sealing,
     surplus,
@@ -86,8 +87,11 @@ BREAKS = {
     "bonuses of a promised sale come once, when it is paid, and never more than was told": "UPDATE points_awaited SET told = told + 1",
     "what stays of a sale by line is a part of its lines, and covers what earns yet": "UPDATE points_reversal SET kept_lines = '[[1, 1]]' WHERE refunds > 0",
     "what limits count is what rules gave": "UPDATE points_award_used SET points = points + 1",
-    "what a wallet was given by others is the sum of their bonuses and its shares of the surplus": "UPDATE points_wallet SET rewarded = rewarded + 1 WHERE id = {wallet}",
+    "what a wallet was given by others is the sum of their bonuses, its shares of the surplus and rewards": "UPDATE points_wallet SET rewarded = rewarded + 1 WHERE id = {wallet}",
     "others give on a sale no more than it brings the alliance": "UPDATE points_award SET points = points + 1000 WHERE points > 0",
+    "a reward is one transfer to each of its two from its payer, under its key": "UPDATE points_reward SET payer_id = 5 WHERE kind = 1",
+    "a reward that was taken back went back whole: taken, charged or owed, both parts": "UPDATE points_reward_back SET taken = taken - 1, owed = owed + 1 WHERE taken > 1",
+    "who was invited had bought nothing before, and one inviter is paid": "UPDATE points_referral SET invited_at = invited_at + interval '1 year'",
     "each day's proof hangs on the one before it and says what was owed": "UPDATE points_proof SET custody_fen = custody_fen + 1, figures = replace(figures, '\"held\":0', '\"held\":1')",
     "a proof's buckets make its root and its total": "UPDATE points_proof_bucket SET total_points = total_points + 1 WHERE bucket = 5",
     "each seal hangs on the day before, no day and bucket is missing, and proofs carry them": "DELETE FROM points_seal WHERE bucket = 7 AND sealed_on = (SELECT max(sealed_on) FROM points_seal)",
@@ -194,6 +198,7 @@ def lived(shop: Shop) -> dict[str, int]:
     )
     promised()
     refunded()
+    rewarded()
     cleared(shop, wallet)
     settled(shop)
     sealing.seal(now=NOON)
@@ -266,6 +271,37 @@ def refunded() -> None:
     assert kept.status == "booked"
 
 
+def rewarded() -> None:
+    """Let a budget reward an invitation, and a shop reviews; two are taken back, of which points were gone."""
+    shop, other, payer = open_shop(matures_days=0), open_shop(matures_days=0, spend_share_bps=10_000), budget()
+    old = NOON - timedelta(days=20)
+    inviter, invitee, third = shop.wallet(), shop.wallet(), shop.wallet()
+    for guest in (invitee, third):
+        rewards.refer(invitee_id=guest.pk, inviter_id=inviter.pk, actor=TEST, at=old, now=old)
+    sale = shop.sell(invitee, 10_000, event_at=old + timedelta(hours=1), now=old + timedelta(hours=1))
+    closing.close(NOON.date() - timedelta(days=9), now=NOON, float_ids=[shop.merchant.float_id])
+
+    def give(kind: rewards.Kind, wallet: Wallet, payer: int, points: int) -> int:
+        subject = rewards.subject_of(wallet.pk) if kind == rewards.Kind.REFERRAL else f"R{wallet.pk}"
+        outcome = rewards.give(
+            kind=kind, subject=subject, wallet_id=wallet.pk, points=points, inviter_points=points if kind == 1 else 0, payer_id=payer,
+            caller=shop.caller, key=f"reward {kind} {wallet.pk}", actor=TEST, at=NOON, now=NOON,
+        )  # fmt: skip
+        assert outcome.is_booked
+        return outcome.sale_id or 0
+
+    give(rewards.Kind.REFERRAL, third, shop.merchant.float_id, 30)
+    review = give(rewards.Kind.REVIEW, third, shop.merchant.float_id, 40)
+    other.sell(third, 0, spend_points=50)
+    taken = rewards.take_back(reward_id=review, caller=shop.caller, key="removed", actor=TEST, at=NOON, now=NOON)
+    assert taken.owed_points == 20
+    give(rewards.Kind.REFERRAL, invitee, payer, 80)
+    other.sell(inviter, 0, spend_points=100)
+    assert back(shop, sale.sale_id, 10_000).is_booked
+    shop.sell(third, 200)
+    assert rewards.settle(NOON + timedelta(minutes=8)) == 10
+
+
 def settled(shop: Shop) -> None:
     """Let points expire and the surplus be shared, balances be taken over, and one merchant wind up."""
     early, decided = NOON - timedelta(days=40), NOON - timedelta(days=32)
@@ -322,6 +358,9 @@ def test_a_broken_law_is_seen() -> None:
                     "points_seal",
                     "points_refund",
                     "points_refund_award",
+                    "points_referral",
+                    "points_reward",
+                    "points_reward_back",
                 ):
                     cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER points_immutable")
             cursor.execute(statement.format(**facts))
@@ -358,6 +397,10 @@ UNSEEN = {
     "points_seal": {"sealed_at"},
     "points_lot": {"earned"},
     "points_hold": {"actor", "bill_fen", "reference"},
+    # Who noted it; an earlier invitation is as lawful.
+    "points_referral": {"actor"},
+    # The application's name for what was rewarded.
+    "points_reward": {"subject"},
     "points_return_due": {"id"},
     "points_opening": {"title", "staged_at", "staged_by", "started_at", "finished_at"},
     "points_opening_line": {"no"},
@@ -373,7 +416,8 @@ BOOK = {
     "points_bank_statement", "points_bill",
     "points_claim", "points_clearing", "points_credit_line", "points_due", "points_flow_day", "points_hold", "points_hold_lot", "points_key",
     "points_lot", "points_lot_use", "points_mark", "points_movement", "points_opening", "points_opening_line", "points_payout", "points_promise",
-    "points_proof", "points_proof_bucket", "points_refund", "points_refund_award", "points_retention", "points_return_due", "points_reversal",
+    "points_proof", "points_proof_bucket", "points_referral", "points_refund", "points_refund_award", "points_retention", "points_return_due",
+    "points_reversal", "points_reward", "points_reward_back",
     "points_sale", "points_seal", "points_split", "points_standing", "points_statement", "points_surplus_closing", "points_surplus_share",
     "points_terms", "points_trace", "points_transfer", "points_visit", "points_wallet", "points_winding", "points_winding_float",
 }  # fmt: skip
