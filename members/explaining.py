@@ -15,9 +15,9 @@ from members.models import Member
 from merchants import refunding
 from merchants.models import Outlet
 from merchants.refunding import Done
-from points import awards
+from points import awards, rewards
 from points.awards import Said
-from points.models import LotUse, Promise, Refund, Sale, Transfer
+from points.models import LotUse, Promise, Refund, Reward, Sale, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,8 @@ def _why(rows: list[Transfer], sale: Sale | None) -> list[Reason]:
             )
             # Translators: 为什么得惠顾积分？
             reasons.append(Reason(_("Why patronage points?"), [Step(_("Patronage points"), points(_moved(row)), text)]))
+        elif row.kind == Transfer.Kind.REWARD:
+            reasons.append(_why_rewarded(row))
         elif row.kind == Transfer.Kind.OPEN:
             # Translators: 原会员积分，连同对应的钱一起转入
             text = _("Your balance of the earlier scheme. The money for it came with it.")
@@ -175,6 +177,30 @@ def _why(rows: list[Transfer], sale: Sale | None) -> list[Reason]:
         # Translators: 没有得到的奖励
         reasons.append(Reason(_("What gave nothing this time"), missed))
     return reasons
+
+
+def _why_rewarded(row: Transfer) -> Reason:
+    """Return for what a reward was given, in a sentence, and who pays it."""
+    reward, is_inviter = rewards.kinds_of([row.pk])[row.pk]
+    if is_inviter:
+        # Translators: 您邀请的会员已有足够的消费，双方各得一次
+        text = _("Somebody you invited has bought enough to bear it. Both of you get it once.")
+    elif reward.kind == Reward.Kind.REFERRAL:
+        # Translators: 有人邀请了您；您的消费已足够，双方各得一次
+        text = _("You were invited, and your purchases bear it. Whoever invited you gets a reward too.")
+    elif reward.kind == Reward.Kind.REVIEW:
+        # Translators: 您的评价已发布；评价被删除时收回
+        text = _("For a review of what you bought. It goes back when the review is removed.")
+    else:
+        # Translators: 您完成了一项任务；每项任务奖励一次
+        text = _("For a mission that you finished. Each pays once.")
+    funder = wallets.funders_of({row.debit_id}).get(row.debit_id, ("", ""))[0]
+    # Translators: 为什么有这笔奖励
+    title = _("Why a reward?")
+    return Reason(
+        title,
+        [Step(str(reward.get_kind_display()).capitalize(), points(_moved(row)), text), Step(_("Paid for by"), funder)],
+    )
 
 
 def _looked_at(rows: list[Transfer]) -> tuple[Said, ...]:

@@ -44,6 +44,8 @@ WORDS: Mapping[int, tuple[Promise | str, Promise | str]] = {kind.value: (kind.la
     Kind.ISSUE: (gettext_lazy("Received, paid by the shop"), gettext_lazy("Taken back")),
     # Translators: 惠顾积分 / 惠顾积分收回
     Kind.SURPLUS: (gettext_lazy("Patronage points"), gettext_lazy("Patronage points taken back")),
+    # Translators: 奖励（邀请、评价、任务）/ 奖励收回
+    Kind.REWARD: (gettext_lazy("Reward"), gettext_lazy("Reward taken back")),
     # Translators: 旧会员积分转入 / 转入撤回
     Kind.OPEN: (gettext_lazy("Taken over"), gettext_lazy("Taken over, undone")),
     # Translators: 停业退回 / 停业退回撤回
@@ -124,7 +126,8 @@ class Open:
     shop: str
     points: int
     at: datetime
-    sale_id: int
+    # None: a reward that was taken back by itself.
+    sale_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +180,10 @@ def owed(member: Member) -> list[Owed]:
 
 
 def claims(member: Member) -> list[Open]:
-    """Return what is taken from the member's next points: those of returned purchases were spent already."""
-    rows = Claim.objects.open().filter(debtor_id=member.wallet_id, why=Claim.Why.POINTS_GONE)
-    return _open([(row.refund.float_id, row.points - row.repaid, row) for row in rows.select_related("refund")])
+    """Return what is taken from the member's next points: those of returned purchases, and of rewards that were taken
+    back, were spent already."""
+    rows = Claim.objects.open().filter(debtor_id=member.wallet_id, why__in=(Claim.Why.POINTS_GONE, Claim.Why.REWARD))
+    return _open([(row.creditor_id, row.points - row.repaid, row) for row in rows.select_related("refund")])
 
 
 def returning(member: Member) -> list[Open]:
@@ -193,7 +197,7 @@ def _open(rows: list[tuple[int, int, Any]]) -> list[Open]:
         return []
     names = funders_of({float_id for float_id, _points, _row in rows})
     return [
-        Open(names.get(float_id, ("", ""))[0], points, row.made_at, row.refund.sale_id)
+        Open(names.get(float_id, ("", ""))[0], points, row.made_at, row.refund.sale_id if row.refund else None)
         for float_id, points, row in rows
     ]
 

@@ -300,9 +300,10 @@ DECLARE
   was_rebate bigint; now_rebate bigint; state smallint; down bigint; returns bigint; gone points_reward_back[] := '{}'; one points_reward_back; payer bigint; payers bigint[];
 BEGIN
   SELECT * INTO s FROM points_sale z WHERE z.outlet_id = p_sale_outlet AND z.booked_at = p_sale_at AND z.id = p_sale AND z.kind = 1;
+  -- Both wallets first: a reward that is just being given is seen below.
+  PERFORM 1 FROM points_wallet z WHERE z.id = s.wallet_id OR z.id = (SELECT y.inviter_id FROM points_referral y WHERE y.invitee_id = s.wallet_id) ORDER BY z.id FOR NO KEY UPDATE;
   IF s.id IS NOT NULL AND EXISTS (SELECT FROM points_reward z WHERE z.member_id = s.wallet_id AND z.is_outside AND NOT EXISTS (SELECT FROM points_reward_back b WHERE b.reward_id = z.id)) THEN
     BEGIN
-      PERFORM 1 FROM points_wallet z WHERE z.id = s.wallet_id OR z.id IN (SELECT y.inviter_id FROM points_reward y WHERE y.member_id = s.wallet_id) ORDER BY z.id FOR NO KEY UPDATE;
       ts := points_clock(p_now); today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
       SELECT z.credit, z.rewarded INTO w FROM points_wallet z WHERE z.id = s.wallet_id;
       SELECT * INTO t FROM points_terms z WHERE z.id = s.terms_id;
