@@ -25,7 +25,7 @@ from alliance import events
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.refusals import declare
-from points.bills import Caller, Outcome, _call, _outcome
+from points.bills import Caller, Outcome, call, outcome_of
 from points.calc import rebate
 from points.calc.digests import digest
 from points.models import Claim, Referral, Reward
@@ -116,7 +116,7 @@ def give(
         caller.number, caller.id, str(actor), digest(key), digest(body), int(kind), subject, wallet_id, points, inviter_points, payer_id, lapses,
         settings.REFERRAL_DAY_POINTS, settings.REFERRAL_YEAR_POINTS, at, now,
     ]  # fmt: skip
-    return _outcome(*_call(_GIVE, arguments)[0])
+    return outcome_of(*call(_GIVE, arguments)[0])
 
 
 def take_back(
@@ -128,7 +128,7 @@ def take_back(
     """
     body = json.dumps(["reward back", reward_id])
     arguments = [caller.number, caller.id, str(actor), digest(key), digest(body), reward_id, at, now]
-    outcome = _outcome(*_call(_TAKE, arguments)[0])
+    outcome = outcome_of(*call(_TAKE, arguments)[0])
     if not outcome.is_booked:
         raise outcome.refusal()
     return Taken(reward_id, outcome.figure or 0, outcome.replayed)
