@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import Error, connection, transaction
 from django.test import override_settings
+from django.utils import translation
 
 from alliance.models import Event
 from alliance.refusals import Refused
@@ -92,7 +93,8 @@ def test_over_the_credit_none_is_given_and_what_is_missing_is_said(shop: Shop) -
     before = everything()
     outcome = give(shop, invitee, payer, points=81)
     assert (outcome.code, outcome.figure) == ("reward_credit_short", 2)
-    assert "2 points" in str(outcome.refusal())
+    with translation.override("en"):
+        assert "2 points" in str(outcome.refusal())
     assert give(shop, invitee, payer, key="k2", kind=Kind.REVIEW, points=161).figure == 1
     assert everything() == before and not Reward.objects.exists()
     assert (
