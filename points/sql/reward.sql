@@ -174,6 +174,7 @@ BEGIN
     balance_after := k.balance_after; available_after := k.available_after; figure := k.figure;
     RETURN NEXT; RETURN;
   END IF;
+  PERFORM points_gather(ARRAY[p_payer]);
   SELECT z.id, z.kind, z.balance, z.closed_on, coalesce(z.float_id, z.id) AS whose INTO payer FROM points_account z WHERE z.id = p_payer AND z.kind IN (3, 11, 12) FOR NO KEY UPDATE;
   IF payer.id IS NULL THEN RAISE EXCEPTION 'no such payer' USING ERRCODE = '22023'; END IF;
   SELECT z.id INTO known FROM points_reward z WHERE z.kind = p_kind AND z.subject = p_subject;
@@ -320,7 +321,7 @@ BEGIN
         FROM points_bonuses(s.wallet_id, p_sale, s.booked_at, s.eligible_fen, p_kept_eligible, p_bonus_ids, p_bonus_kept) z WHERE z.points > 0;
       lack := (w.rewarded - undone) - (w.credit - down);
       IF lack > 0 THEN
-        PERFORM 1 FROM points_account z WHERE z.kind = 3 AND (z.id = s.float_id OR z.id = ANY (payers)) ORDER BY z.id FOR NO KEY UPDATE;
+        PERFORM points_gather(payers || s.float_id);
         PERFORM 1 FROM points_account z WHERE z.kind IN (11, 12, 15) AND (z.id = ANY (payers) OR z.id IN (SELECT y.payer_id FROM points_reward y WHERE y.member_id = s.wallet_id AND y.is_outside)
           OR s.spent_points > 0 AND z.id IN (SELECT y.funder_id FROM points_lot y WHERE y.bucket = (s.wallet_id % 64)::smallint AND y.wallet_id = s.wallet_id))
           ORDER BY z.kind, z.id FOR NO KEY UPDATE;
