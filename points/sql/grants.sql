@@ -117,6 +117,6 @@ GRANT EXECUTE ON FUNCTION
   points_reward_room(bigint, smallint),
   points_give_reward(smallint, bigint, text, uuid, uuid, smallint, text, bigint, bigint, bigint, bigint, date, bigint, bigint, timestamptz, timestamptz),
   points_take_reward(smallint, bigint, text, uuid, uuid, bigint, timestamptz, timestamptz),
-  points_refund_rewarded(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, integer, bigint[], bigint[], boolean, integer, timestamptz, timestamptz),
+  points_refund_rewarded(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, integer, bigint[], bigint[], boolean, integer, timestamptz, timestamptz, jsonb),
   points_recover_rewards(bigint, timestamptz)
 TO {role};

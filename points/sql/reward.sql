@@ -291,7 +291,7 @@ END $$;
 CREATE FUNCTION points_refund_rewarded(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_outlet bigint,
   p_sale bigint, p_sale_outlet bigint, p_sale_at timestamptz, p_seen integer, p_kept_bill integer, p_kept_spent integer, p_kept_eligible integer,
-  p_bonus_ids bigint[], p_bonus_kept bigint[], p_cash_given boolean, p_within integer, p_event timestamptz, p_now timestamptz DEFAULT NULL
+  p_bonus_ids bigint[], p_bonus_kept bigint[], p_cash_given boolean, p_within integer, p_event timestamptz, p_now timestamptz DEFAULT NULL, p_kept_lines jsonb DEFAULT NULL
 ) RETURNS TABLE (status smallint, replayed boolean, sale_id bigint, booked_at timestamptz, points integer, spent integer, rest integer,
   balance_after bigint, available_after bigint, figure bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -338,7 +338,7 @@ BEGIN
         END LOOP;
       END IF;
       SELECT * INTO answer FROM points_refund(p_caller_kind, p_caller_id, p_actor, p_key, p_body, p_outlet, p_sale, p_sale_outlet, p_sale_at, p_seen, p_kept_bill, p_kept_spent,
-        p_kept_eligible, p_bonus_ids, p_bonus_kept, p_cash_given, p_within, p_event, p_now);
+        p_kept_eligible, p_bonus_ids, p_bonus_kept, p_cash_given, p_within, p_event, p_now, p_kept_lines);
       -- Nothing was refunded: what was taken for it is as it was.
       IF answer.status <> 0 OR answer.replayed THEN RAISE EXCEPTION 'not refunded' USING ERRCODE = 'LH041'; END IF;
       room := greatest(0, returns - (SELECT z.credit_charged FROM points_refund z WHERE z.refund_id = answer.sale_id));
@@ -365,7 +365,7 @@ BEGIN
     END;
   END IF;
   RETURN QUERY SELECT * FROM points_refund(p_caller_kind, p_caller_id, p_actor, p_key, p_body, p_outlet, p_sale, p_sale_outlet, p_sale_at, p_seen, p_kept_bill, p_kept_spent,
-    p_kept_eligible, p_bonus_ids, p_bonus_kept, p_cash_given, p_within, p_event, p_now);
+    p_kept_eligible, p_bonus_ids, p_bonus_kept, p_cash_given, p_within, p_event, p_now, p_kept_lines);
 END $$;
 
 -- What members owe for rewards is taken from their next mature points: wallet → payer.
