@@ -44,9 +44,9 @@ def fee(shop: Shop) -> int:  # noqa: F811
 
 
 def unknown(amount: str = "29.70") -> BankLine:
-    outcome = book(("S9", "", amount, "某某公司", "手工转账"))
+    outcome = book(("serial-nine", "", amount, "某某公司", "手工转账"))
     assert outcome.booked and outcome.booked.charged == 1
-    return BankLine.objects.get(serial="S9")
+    return BankLine.objects.get(serial="serial-nine")
 
 
 def agree(approval: Approval, user: Any) -> Any:
@@ -132,7 +132,7 @@ def test_in_the_console(shop: Shop, people: tuple[Any, Any], fee: int) -> None: 
     line = unknown("20.00")
     first, second = staff.console(people[0]), staff.console(people[1])
     rows = first.get(reverse("admin:points_bankline_changelist"), {"what": "unknown"}).content.decode()
-    assert "不明支出，由运营费承担" in rows and "S9" in rows
+    assert "不明支出，由运营费承担" in rows and "serial-nine" in rows
     act = reverse("admin:points_bankline_act", args=(line.pk, "reassign"))
     assert "没有金额相同的在途付款" in first.get(act).content.decode()
     assert staff.console(staff.colleague("hq_admin")).get(act).status_code == 403
@@ -145,6 +145,6 @@ def test_in_the_console(shop: Shop, people: tuple[Any, Any], fee: int) -> None: 
     assert "已改记" in shown
     for what, n in (("unknown", 0), ("reassigned", 1), ("waiting", 0), ("payouts", 0)):
         answer = first.get(reverse("admin:points_bankline_changelist"), {"what": what})
-        assert ("S9" in answer.content.decode()) is bool(n), what
+        assert ("serial-nine" in answer.content.decode()) is bool(n), what
     # There is nothing more to charge.
     assert first.get(act).status_code == 302
