@@ -48,7 +48,8 @@ class AccountAdmin(FrozenAdmin):
     change_form_outer_after_template = "admin/book/account.html"
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).with_money()
+        rows: Any = super().get_queryset(request)
+        return rows.with_money()
 
     def find(self, request: HttpRequest, queryset: Any, words: str) -> Any:
         digits = words.upper().removeprefix("A")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models.functions import Coalesce
@@ -63,7 +64,7 @@ class AccountQuerySet(models.QuerySet["Account"]):
     def of_float(self, float_id: int) -> AccountQuerySet:
         return self.filter(float_id=float_id)
 
-    def with_money(self) -> AccountQuerySet:
+    def with_money(self) -> Any:
         """Add `money`: what the account has, the allowances of a striped float included."""
         beside = Allowance.objects.filter(float_id=models.OuterRef("pk")).order_by().values("float_id")
         parts = models.Subquery(beside.values(fen=models.Sum("balance")), output_field=models.BigIntegerField())
