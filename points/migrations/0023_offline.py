@@ -1,0 +1,17 @@
+"""What tills did without a connection: their last sync, and points at the merchant's risk."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+def read(name):
+    return migrations.RunSQL((SQL / f"{name}.sql").read_text(encoding="utf-8"), migrations.RunSQL.noop)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("points", "0022_closing_modes")]
+
+    operations = [read(name) for name in ("privileges",)]
