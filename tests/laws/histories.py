@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from alliance.actors import Actor
 from points import accounts, adjusting, bills, closing, expiry, funding, holds, partitions, rollup, terms, verify
@@ -28,7 +28,7 @@ class History:
         self.n = 0
         self.operations = 0
         self.seen: dict[str, int] = {}
-        self.oracle = Oracle()
+        self.oracle = self._model()
         self.prepared = START.date() - timedelta(days=31)
         self._prepare()
         opened = START - timedelta(days=1)
@@ -52,12 +52,18 @@ class History:
         for account in [*self.floats, self.budget]:
             self._top_up(account, self.random.randrange(1_000, 80_000))
 
-    def play(self, operations: int) -> None:
-        choices = (
+    def _model(self) -> Oracle:
+        return Oracle()
+
+    def verbs(self) -> list[tuple[Callable[[], None], float]]:
+        """What may happen next, and how often."""
+        return [
             (self._bills, 60), (self._voids, 14), (self._wait, 14), (self._adjust, 4), (self._more_money, 8), (self._age, 5),
             (self._close, 4), (self._freeze, 2), (self._new_version, 1), (self._drain, 2), (self._holds, 30), (self._overdue, 8),
-        )  # fmt: skip
-        verbs, weights = zip(*choices, strict=True)
+        ]  # fmt: skip
+
+    def play(self, operations: int) -> None:
+        verbs, weights = zip(*self.verbs(), strict=True)
         next_check = 0
         while self.operations < operations:
             self.random.choices(verbs, weights)[0]()
@@ -280,7 +286,9 @@ class History:
 
     def _close(self) -> None:
         on = day_of(self.now) - timedelta(days=self.random.choice([1, 1, 2]))
-        chosen = self.random.sample(self.floats, self.random.randrange(1, len(self.floats) + 1))
+        self._close_day(on, self.random.sample(self.floats, self.random.randrange(1, len(self.floats) + 1)))
+
+    def _close_day(self, on: date, chosen: list[int]) -> None:
         self.oracle.close(on, chosen)
         closing.close(on, now=self.now, float_ids=chosen)
 
@@ -360,15 +368,23 @@ class History:
             expected,
         )
 
+    @staticmethod
+    def _equal(what: str, got: object, mine: object) -> None:
+        if got == mine:
+            return
+        if isinstance(got, list) and isinstance(mine, list):
+            n = next((n for n, pair in enumerate(zip(got, mine, strict=False)) if pair[0] != pair[1]), min(len(got), len(mine)))
+            got, mine = (len(got), n, got[n : n + 5]), (len(mine), n, mine[n : n + 5])
+        raise AssertionError(f"{what}: the book says {got}, the oracle {mine}")
+
     def compare(self, laws: Sequence[verify.Check] = ()) -> None:
         """Every balance, lot and movement, and the laws as they were checked."""
         rollup.run()
         oracle = self.oracle
         rows = {row.pk: row for row in Wallet.objects.filter(pk__in=self.wallets)}
         for wallet_id, wallet in oracle.wallets.items():
-            assert (rows[wallet_id].balance, rows[wallet_id].pending, rows[wallet_id].held) == (
-                wallet.balance, wallet.pending, wallet.held,
-            ), wallet_id  # fmt: skip
+            row = rows[wallet_id]
+            self._equal(f"wallet {wallet_id}", (row.balance, row.pending, row.held), (wallet.balance, wallet.pending, wallet.held))
             lots = Lot.objects.filter(wallet_id=wallet_id, remaining__gt=0)
             got = sorted(
                 (
@@ -386,20 +402,20 @@ class History:
                 for lot in wallet.lots
                 if lot.points
             )
-            assert got == mine, wallet_id
+            self._equal(f"lots of {wallet_id}", got, mine)
             moved = [
                 (row.points if row.credit_id == wallet_id else -row.points - row.rest, row.balance_after)
                 for row in Transfer.objects.filter(bucket=wallet_id % 64, wallet_id=wallet_id).order_by("seq")
             ]
-            assert moved == wallet.movements, wallet_id
+            self._equal(f"movements of {wallet_id}", moved, wallet.movements)
         named = (
             set(self.floats)
             | {self.budget, *self.centres}
             | {n for shop in self.shops for n in (shop.proceeds_id, shop.fee_rest_id, shop.promo_id)}
         )
         named |= set(oracle.rest_of)
-        for row in Account.objects.filter(pk__in=named):
-            assert row.balance == oracle.accounts[row.pk], (row, row.kind)
+        for account in Account.objects.filter(pk__in=named):
+            self._equal(f"account {account.pk} of kind {account.kind}", account.balance, oracle.accounts[account.pk])
         assert Sale.objects.filter(float_id__in=self.floats).count() == oracle.n_sales
         assert -oracle.accounts[1] == sum(fen for account, fen in oracle.accounts.items() if account != 1) + sum(
             w.balance for w in oracle.wallets.values()

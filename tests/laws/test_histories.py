@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.laws.histories import History
+from tests.laws.whole_histories import WholeHistory
 
 SEED = int(os.environ.get("LAW_SEED", "1"))
 SEEDS = int(os.environ.get("LAW_SEEDS", "5"))
@@ -23,6 +24,15 @@ def test_the_book_answers_as_the_oracle(is_batched: bool, operations: int) -> No
         "sale_unknown", "already_void", "void_too_late", "void_points_gone", "funder_short",
         "hold_unknown", "hold_closed", "hold_expired", "hold_too_small",
     }, history.seen  # fmt: skip
+
+
+@pytest.mark.law
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_batched", [True, False])
+def test_the_book_settles_as_the_oracle(is_batched: bool) -> None:
+    history = WholeHistory(SEED, is_batched=is_batched)
+    history.play(int(os.environ.get("LAW_WHOLE", "1500")))
+    print(dict(sorted(history.seen.items())))
 
 
 @pytest.mark.law
