@@ -28,6 +28,9 @@ LIFE = "life"
 GIVES = {"booked", "without_points", "promised"}
 # Operations of a batched life; one that goes one by one has a quarter of them.
 MOST = 20_000
+# Every so many lives one knows everything that happens to money (refunds, rules, promises, clearing, the surplus); its
+# operations cost ten times as much.
+WHOLE_EVERY, WHOLE_PART = 4, 10
 
 
 @dataclass
@@ -80,11 +83,22 @@ def play(operations: int, first_seed: int, most: int = MOST) -> Lives:
 
 
 def _length(seed: int, most: int) -> int:
+    if _is_whole(seed):
+        return most // WHOLE_PART
     return most if _is_batched(seed) else most // 4
 
 
+def _is_whole(seed: int) -> bool:
+    return seed % WHOLE_EVERY == 3
+
+
 def _is_batched(seed: int) -> bool:
-    return seed % 2 == 1
+    """Of the whole lives every second one, of the others too."""
+    return seed % (2 * WHOLE_EVERY) == 3 if _is_whole(seed) else seed % 2 == 1
+
+
+def _kind(seed: int) -> str:
+    return ("whole, " if _is_whole(seed) else "") + ("batched" if _is_batched(seed) else "single")
 
 
 def _run(env: Mapping[str, str], *words: str) -> dict[str, Any]:
@@ -96,7 +110,7 @@ def _run(env: Mapping[str, str], *words: str) -> dict[str, Any]:
 
 
 def _add(found: Lives, seed: int, planned: int, told: dict[str, Any]) -> None:
-    kind = "batched" if _is_batched(seed) else "single"
+    kind = _kind(seed)
     found.lives[kind] += 1
     found.operations[kind] += told.get("operations", 0)
     found.answers.update(told.get("answers", {}))
@@ -149,10 +163,12 @@ def _new_database() -> None:
 
 def _live(seed: int, operations: int) -> dict[str, Any]:
     from tests.laws.histories import History
+    from tests.laws.whole_histories import WholeHistory
 
     counted = Counter[str]()
+    chosen: type[History] = WholeHistory if _is_whole(seed) else History
 
-    class Counted(History):
+    class Counted(chosen):  # type: ignore[misc, valid-type]
         def compare(self, *args: Any, **words: Any) -> None:
             laws = words.get("laws", args[0] if args else ())
             counted["laws"] = max(counted["laws"], len(laws))

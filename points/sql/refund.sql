@@ -13,7 +13,7 @@ CREATE TABLE points_refund (
   n smallint NOT NULL CHECK (n > 0),
   wallet_id bigint NOT NULL,
   float_id bigint NOT NULL REFERENCES points_account,
-  is_late boolean NOT NULL,                      -- the hold-back was over: the rest is due, not back
+  is_late boolean NOT NULL,                      -- the hold-back was over: the rest is due, not back (or the fee was, and lacked)
   is_cash_given boolean NOT NULL,
   cash_fen bigint NOT NULL,                      -- the part of what was returned that had been paid in money
   keep_back_fen bigint NOT NULL,                 -- of it, what the till keeps
@@ -248,7 +248,7 @@ DECLARE
   s record; w record; k record; v record; t record; f record; spend record; earn record; r record; g record;
   b64 smallint; wallet bigint; ts timestamptz; today date; day date; at timestamptz; first_at timestamptz; wrote_at timestamptz; st smallint := 0; fig bigint;
   was_bill bigint; was_spent bigint; was_eligible bigint; was_rebate bigint; now_rebate bigint; was_points bigint; now_points bigint;
-  d_rebate bigint; d_points bigint := 0; d_rest bigint := 0; d_spent bigint; d_fee bigint; cash bigint; n integer; is_late boolean; credit_down bigint;
+  d_rebate bigint; d_points bigint := 0; d_rest bigint := 0; d_spent bigint; d_fee bigint; cash bigint; n integer; is_late boolean; is_fee_late boolean; credit_down bigint;
   jid bigint; tid bigint; sq bigint; bal bigint; pend bigint; f_bal bigint; need bigint; buffer bigint; room bigint; skip bigint; x bigint; y bigint;
   from_fee bigint := 0; from_proceeds bigint := 0; from_float bigint := 0; advanced bigint := 0; promised bigint := 0; took record;
   taken bigint := 0; short bigint := 0; shorts bigint := 0; due_left bigint := 0; undone_outside bigint := 0; charged_credit bigint := 0; lapsed bigint := 0;
@@ -346,9 +346,11 @@ BEGIN
   PERFORM 1 FROM points_account z WHERE z.kind IN (11, 12, 15) AND z.id = ANY (payers) ORDER BY z.kind, z.id FOR NO KEY UPDATE;
   day := greatest(least((p_event AT TIME ZONE 'Asia/Shanghai')::date, today), f.closed_on + 1);
   is_late := coalesce(coalesce(earn.due_on, spend.due_on) <= f.closed_on, false);
+  -- A promise that was paid late is held back longer than the spending fee of its bill.
+  is_fee_late := coalesce(spend.due_on <= f.closed_on, false);
   f_bal := f.balance;
   IF d_spent > 0 THEN
-    from_fee := CASE WHEN is_late AND d_fee > 0 THEN greatest(0, least(d_fee, points_free(3))) ELSE d_fee END;
+    from_fee := CASE WHEN is_fee_late AND d_fee > 0 THEN greatest(0, least(d_fee, points_free(3))) ELSE d_fee END;
     need := d_spent - from_fee;
     -- Row 15: a fifth of what fee and buffer have of the merchant's own kept sales, less what is advanced already.
     IF points_about(t.proceeds_id) + f_bal < need THEN
@@ -379,7 +381,7 @@ BEGIN
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
         debit_id, credit_id, points, rest_id, rest, due_on, balance_after, reverses_id)
       VALUES (b64, wallet, at, sq, tid, jid, r.kind, p_event, day, p_outlet, p_actor,
-        wallet, r.from_id, -r.points, CASE WHEN r.rest = 0 THEN NULL WHEN is_late THEN 3 ELSE t.fee_rest_id END, -r.rest, spend.due_on, bal, spend.id);
+        wallet, r.from_id, -r.points, CASE WHEN r.rest = 0 THEN NULL WHEN is_fee_late THEN 3 ELSE t.fee_rest_id END, -r.rest, spend.due_on, bal, spend.id);
   END LOOP;
   -- … then the earned points are taken; in the hold-back the rest returns with them
   IF d_points + d_rest > 0 THEN
@@ -478,7 +480,7 @@ BEGIN
     VALUES (p_sale, s.points + s.rest + s.spent_points, d_points + d_rest + d_spent + unpromised + unpromised_rest, 1, p_kept_bill, p_kept_spent, p_kept_eligible, p_kept_lines)
     ON CONFLICT (sale_id) DO UPDATE SET reversed = z.reversed + excluded.reversed, refunds = z.refunds + 1, kept_bill = excluded.kept_bill,
       kept_spent = excluded.kept_spent, kept_eligible = excluded.kept_eligible, kept_lines = coalesce(excluded.kept_lines, z.kept_lines);
-  INSERT INTO points_refund VALUES (jid, p_sale, n + 1, wallet, s.float_id, is_late, p_cash_given, cash, keep_back, claimed, from_fee, from_proceeds, from_float, advanced,
+  INSERT INTO points_refund VALUES (jid, p_sale, n + 1, wallet, s.float_id, is_late OR d_spent > 0 AND from_fee < d_fee, p_cash_given, cash, keep_back, claimed, from_fee, from_proceeds, from_float, advanced,
     promised, CASE WHEN d_spent > 0 THEN d_fee - from_fee ELSE 0 END, taken, short, CASE WHEN is_late THEN 0 ELSE d_rest END, CASE WHEN is_late THEN d_rest ELSE 0 END,
     charged_credit, unpromised, unpromised_rest, lapsed);
   INSERT INTO points_refund_award SELECT * FROM unnest(awards);

@@ -373,7 +373,10 @@ class History:
         if got == mine:
             return
         if isinstance(got, list) and isinstance(mine, list):
-            n = next((n for n, pair in enumerate(zip(got, mine, strict=False)) if pair[0] != pair[1]), min(len(got), len(mine)))
+            n = next(
+                (n for n, pair in enumerate(zip(got, mine, strict=False)) if pair[0] != pair[1]),
+                min(len(got), len(mine)),
+            )
             got, mine = (len(got), n, got[n : n + 5]), (len(mine), n, mine[n : n + 5])
         raise AssertionError(f"{what}: the book says {got}, the oracle {mine}")
 
@@ -384,7 +387,11 @@ class History:
         rows = {row.pk: row for row in Wallet.objects.filter(pk__in=self.wallets)}
         for wallet_id, wallet in oracle.wallets.items():
             row = rows[wallet_id]
-            self._equal(f"wallet {wallet_id}", (row.balance, row.pending, row.held), (wallet.balance, wallet.pending, wallet.held))
+            self._equal(
+                f"wallet {wallet_id}",
+                (row.balance, row.pending, row.held),
+                (wallet.balance, wallet.pending, wallet.held),
+            )
             lots = Lot.objects.filter(wallet_id=wallet_id, remaining__gt=0)
             got = sorted(
                 (

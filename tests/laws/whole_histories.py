@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -48,13 +49,43 @@ class WholeHistory(History):
 
     def verbs(self) -> list[tuple[Callable[[], None], float]]:
         return [
-            *super().verbs(), (self._refunds, 34), (self._settle, 8), (self._line, 2), (self._pay_bills, 6), (self._draw, 4), (self._drop, 3),
+            *super().verbs(), (self._wait, 10), (self._close, 8), (self._there_and_back, 6), (self._refunds, 34), (self._settle, 8), (self._line, 2), (self._pay_bills, 6), (self._draw, 4), (self._drop, 3),
             (self._clear, 5), (self._bank, 5), (self._stop, 1), (self._fee_out, 1), (self._leave, 0.7), (self._standing, 1), (self._surplus, 0.7),
         ]  # fmt: skip
 
     def _post(self, chosen: list[Bill], *, at_event: bool = False) -> None:
         """Each is booked when it arrives: only the town books into the past, and it has no rules."""
         super()._post(chosen)
+
+    def _bills(self) -> None:
+        self._post([self._bill() for _each in range(self.random.choice([1, 2, 3, 8, 12]))])
+
+    def _there_and_back(self) -> None:
+        """Earn at one shop, spend all of it at another; perhaps the shops are paid; then one of the bills is undone."""
+        r, wallet = self.random, self.random.choice(self.wallets)
+        before = max(self.oracle.sales, default=-1)
+        earned = replace(self._bill(), wallet=wallet, paid=30_000, eligible=30_000, spend=0, body="")
+        self._post([replace(earned, key=f"t{self.n}")])
+        if r.random() < 0.4:
+            self.now += timedelta(days=r.choice([1, 8, 16]))
+            self._prepare()
+            self._age()
+        there = self.oracle.wallets[wallet].available
+        if there:
+            spent = replace(
+                self._bill(), wallet=wallet, paid=r.choice([0, 500, 40_000]), eligible=0, spend=there, body=""
+            )
+            self._post([replace(spent, key=f"u{self.n}")])
+        if r.random() < 0.7:
+            self.now += timedelta(days=r.choice([1, 8, 32]))
+            self._prepare()
+            self._clear()
+            self._bank()
+            if r.random() < 0.5:
+                self._leave()
+        for number in range(before + 1, max(self.oracle.sales, default=-1) + 1):
+            if number in self.sale_ids and r.random() < 0.7:
+                self._refund(number)
 
     # --- rules ----------------------------------------------------------------------------------
 
@@ -145,9 +176,20 @@ class WholeHistory(History):
     def _line(self) -> None:
         """A merchant may owe so much, or more, or less than it does, or nothing any more."""
         r, float_id = self.random, self.random.choice(self.floats[1:])
-        limit, period, due_days, drop_days = r.choice([0, 3_000, 40_000, 90_000]), r.choice(["week", "month"]), r.choice([1, 14]), r.choice([1, 30])
+        limit, period, due_days, drop_days = (
+            r.choice([0, 3_000, 40_000, 90_000]),
+            r.choice(["week", "month"]),
+            r.choice([1, 14]),
+            r.choice([1, 30]),
+        )
         line = self.oracle.lines.setdefault(float_id, Line(0, "week", 1, 1))
-        line.limit, line.period, line.due_days, line.drop_days, line.is_open = limit, period, due_days, drop_days, r.random() < 0.85
+        line.limit, line.period, line.due_days, line.drop_days, line.is_open = (
+            limit,
+            period,
+            due_days,
+            drop_days,
+            r.random() < 0.85,
+        )
         promises.set_line(
             float_id=float_id, limit_fen=limit, period=1 if period == "week" else 2, due_days=due_days, drop_days=drop_days,
             is_open=line.is_open, actor=ACTOR, at=self.now, now=self.now,
@@ -185,9 +227,15 @@ class WholeHistory(History):
 
     def _know_payouts(self) -> None:
         """Payouts by number: those of one run in the order of their accounts."""
-        rows = list(PayoutRow.objects.filter(pk__gt=self.payout_ids[-1] if self.payout_ids else 0, pk__in=self._own_payouts()).order_by("pk"))
+        rows = list(
+            PayoutRow.objects.filter(
+                pk__gt=self.payout_ids[-1] if self.payout_ids else 0, pk__in=self._own_payouts()
+            ).order_by("pk")
+        )
         new = self.oracle.payouts[len(self.payout_ids) :]
-        assert [(row.source_id, row.amount_fen) for row in rows] == [(one.source, one.fen) for one in new]
+        self._equal(
+            "new payouts", [(row.source_id, row.amount_fen) for row in rows], [(one.source, one.fen) for one in new]
+        )
         self.payout_ids += [row.pk for row in rows]
 
     def _own_payouts(self) -> list[int]:
@@ -215,10 +263,14 @@ class WholeHistory(History):
         lines = []
         for n in paid:
             oracle.paid(oracle.payouts[n])
-            lines.append(funding.Line(f"{self.files} out {n}", -oracle.payouts[n].fen, on, payout_id=self.payout_ids[n]))
+            lines.append(
+                funding.Line(f"{self.files} out {n}", -oracle.payouts[n].fen, on, payout_id=self.payout_ids[n])
+            )
         for n in back:
             oracle.came_back(oracle.payouts[n], on)
-            lines.append(funding.Line(f"{self.files} back {n}", oracle.payouts[n].fen, on, payout_id=self.payout_ids[n]))
+            lines.append(
+                funding.Line(f"{self.files} back {n}", oracle.payouts[n].fen, on, payout_id=self.payout_ids[n])
+            )
         if r.random() < 0.3 and oracle.accounts[FEE] >= 7:
             oracle.accounts[FEE] -= 7
             oracle.accounts[CUSTODY] += 7
@@ -232,7 +284,9 @@ class WholeHistory(History):
                 bank=f"payouts {self.callers.id}", account="1", from_on=on, to_on=on, opening_fen=opening, closing_fen=self.bank_fen,
                 digest=hashlib.sha256(b"%d %d" % (self.callers.id, self.files)).digest(), lines=lines, actor=ACTOR, at=self.now, now=self.now,
             )  # fmt: skip
-            assert (booked.is_new, booked.paid, booked.returned) == ((True, len(paid), len(back)) if not repeat else (False, 0, 0))
+            assert (booked.is_new, booked.paid, booked.returned) == (
+                (True, len(paid), len(back)) if not repeat else (False, 0, 0)
+            )
 
     def _stop(self) -> None:
         for n, payout in enumerate(self.oracle.payouts):
@@ -282,7 +336,11 @@ class WholeHistory(History):
         super().compare(laws)
         oracle = self.oracle
         for wallet in Wallet.objects.filter(pk__in=self.wallets):
-            self._equal(f"credit of {wallet.pk}", (wallet.credit, wallet.rewarded), (oracle.credit[wallet.pk], oracle.rewarded[wallet.pk]))
+            self._equal(
+                f"credit of {wallet.pk}",
+                (wallet.credit, wallet.rewarded),
+                (oracle.credit[wallet.pk], oracle.rewarded[wallet.pk]),
+            )
         for account in HOUSE:
             self._equal(f"house {account}", accounts.balance(account) - self.house[account], oracle.accounts[account])
         for row in Account.objects.filter(kind=Account.Kind.IN_PAYOUT):
@@ -292,18 +350,30 @@ class WholeHistory(History):
             mine = oracle.posted[split.account_id]
             theirs = (split.fee, split.centre, split.promo, split.buffer, split.unpaid, split.short)
             posted = tuple(mine[part] for part in ("fee", "centre", "promo", "buffer"))
-            self._equal(f"split of {split.account_id}", theirs, (*posted, oracle.unpaid[split.account_id], oracle.short[split.account_id]))
-        owed = [(row.why, row.debtor_id, row.creditor_id, row.points, row.repaid) for row in Claim.objects.order_by("pk")]
+            self._equal(
+                f"split of {split.account_id}",
+                theirs,
+                (*posted, oracle.unpaid[split.account_id], oracle.short[split.account_id]),
+            )
+        owed = [
+            (row.why, row.debtor_id, row.creditor_id, row.points, row.repaid) for row in Claim.objects.order_by("pk")
+        ]
         self._equal("claims", owed, [(c.why, c.debtor, c.creditor, c.points, c.repaid) for c in oracle.claims])
         due = [(row.account_id, row.to_id, row.amount, row.paid) for row in Due.objects.order_by("pk")]
         self._equal("dues", due, [(d.account, d.to, d.amount, d.paid) for d in oracle.dues])
         late = [(row.wallet_id, row.float_id, row.points, row.issued) for row in ReturnDue.objects.order_by("pk")]
         self._equal("returns", late, [(d.wallet, d.float_id, d.points, d.issued) for d in oracle.returns])
         lines = {row.pk: (row.limit_fen, row.owed_fen, row.state == 1) for row in CreditLine.objects.all()}
-        self._equal("lines", lines, {float_id: (line.limit, line.owed, line.is_open) for float_id, line in oracle.lines.items()})
+        self._equal(
+            "lines", lines, {float_id: (line.limit, line.owed, line.is_open) for float_id, line in oracle.lines.items()}
+        )
         bills = [(row.float_id, row.until_on, row.drop_on, row.open_fen, row.paid_fen, row.dropped_fen, row.undone_fen)
                  for row in MerchantBill.objects.order_by("pk")]  # fmt: skip
-        self._equal("bills", bills, [(b.float_id, b.until, b.drop_on, b.open, b.paid, b.dropped, b.undone) for b in oracle.bills])
+        self._equal(
+            "bills",
+            bills,
+            [(b.float_id, b.until, b.drop_on, b.open, b.paid, b.dropped, b.undone) for b in oracle.bills],
+        )
         promised = {row.pk: (row.state, row.points, row.rest) for row in Promise.objects.all()}
         mine = {
             self.sale_ids[number]: (PROMISES[sale.promise], *sale.promised)

@@ -278,7 +278,9 @@ class WholeOracle(Oracle):
         self.accounts[account] += fen
         self.days[account][on] += fen
 
-    def _earn(self, sale: WholeSale, wallet: Wallet, points: int, rest: int, matures: date | None, expires: date, due: date) -> None:
+    def _earn(
+        self, sale: WholeSale, wallet: Wallet, points: int, rest: int, matures: date | None, expires: date, due: date
+    ) -> None:
         bill = sale.bill
         if points:
             wallet.put(matures, expires, bill.terms.float_id, expires, points)
@@ -301,7 +303,11 @@ class WholeOracle(Oracle):
     # --- rules ----------------------------------------------------------------------------------
 
     def _facts(self, bill: Bill, rebate: int) -> Facts | None:
-        here = [rule for rule in self.rules if bill.terms.float_id in rule.shops and rule.starts_at <= bill.event_at < rule.ends_at]
+        here = [
+            rule
+            for rule in self.rules
+            if bill.terms.float_id in rule.shops and rule.starts_at <= bill.event_at < rule.ends_at
+        ]
         if not here:
             return None
         day = day_of(bill.event_at)
@@ -342,7 +348,9 @@ class WholeOracle(Oracle):
             found.append((rule, amount, stamps))
         return found
 
-    def _award(self, sale: WholeSale, wallet: Wallet, facts: Facts, matures: date | None, expires: date, at: datetime) -> None:
+    def _award(
+        self, sale: WholeSale, wallet: Wallet, facts: Facts, matures: date | None, expires: date, at: datetime
+    ) -> None:
         """Rows 6 and 7."""
         bill, day = sale.bill, day_of(sale.bill.event_at)
         sale.facts = facts
@@ -401,7 +409,9 @@ class WholeOracle(Oracle):
             own = self._lot(wallet, matures, funder, expires)
             there = own.free if own else 0
             if own and own.matures is None:
-                there += sum(n for *lot, n in comes_back if tuple(lot) == (own.lapses, funder, expires) and own.lapses >= today)
+                there += sum(
+                    n for *lot, n in comes_back if tuple(lot) == (own.lapses, funder, expires) and own.lapses >= today
+                )
             gone += max(0, points - there)
         if gone:
             return Answer("void_points_gone", figure=gone)
@@ -461,7 +471,9 @@ class WholeOracle(Oracle):
 
     # --- refunds --------------------------------------------------------------------------------
 
-    def refund(self, key: str, number: int, returned: int | tuple[int, int], now: datetime, *, cash_given: bool) -> Refunded:
+    def refund(
+        self, key: str, number: int, returned: int | tuple[int, int], now: datetime, *, cash_given: bool
+    ) -> Refunded:
         """Rows 14 to 21, 23 and 25. returned: fen of the bill, or (money, points) of lines."""
         known = self.refunded.get(key)
         if known is None:
@@ -599,7 +611,9 @@ class WholeOracle(Oracle):
             ]
         sale.kept, sale.refunds = stays, sale.refunds + 1
         self.n_sales += 1
-        answer = Answer("booked", -points - unpromised, -spent, -rest - unpromised_rest, wallet.balance, wallet.available, keep_back)
+        answer = Answer(
+            "booked", -points - unpromised, -spent, -rest - unpromised_rest, wallet.balance, wallet.available, keep_back
+        )
         return Refunded(
             answer, cash, keep_back, shorts - keep_back, taken, points - taken, unpromised, promised, advanced, 0 if is_late else rest,
             rest if is_late else 0, from_fee, sum(n for _bonus, n in charges), lapsed,
@@ -636,7 +650,9 @@ class WholeOracle(Oracle):
             return []
         assert sale.facts is not None
         units = 1 if stays.eligible == sale.bill.eligible else 0
-        gifts = {rule.code: points for rule, points, _stamps in self._gifts(sale.bill, sale.facts, stays.eligible, units)}
+        gifts = {
+            rule.code: points for rule, points, _stamps in self._gifts(sale.bill, sale.facts, stays.eligible, units)
+        }
         found = []
         for bonus in sale.bonuses:
             assert bonus.rule is not None
@@ -650,7 +666,9 @@ class WholeOracle(Oracle):
     def _back(sale: WholeSale, skip: int, points: int) -> list[tuple[date, int, date, int]]:
         """The lots that points of a spend came from, last used first; `skip` of them came back before."""
         found, upto = [], 0
-        for lot, n in sorted(sale.drawn, key=lambda drawn: (drawn[0].lapses, drawn[0].funder, drawn[0].expires), reverse=True):
+        for lot, n in sorted(
+            sale.drawn, key=lambda drawn: (drawn[0].lapses, drawn[0].funder, drawn[0].expires), reverse=True
+        ):
             x = min(upto + n, skip + points) - max(upto, skip)
             upto += n
             if x > 0:
@@ -665,7 +683,16 @@ class WholeOracle(Oracle):
             lot for lot in wallet.lots
             if lot.free > 0 and (lot.matures is None or (lot.matures == matures and (lot.funder, lot.expires) == own))
         ]  # fmt: skip
-        lots.sort(key=lambda lot: (lot.matures is None, (lot.funder, lot.expires) != own, lot.funder != funder, lot.lapses, lot.funder, lot.expires))
+        lots.sort(
+            key=lambda lot: (
+                lot.matures is None,
+                (lot.funder, lot.expires) != own,
+                lot.funder != funder,
+                lot.lapses,
+                lot.funder,
+                lot.expires,
+            )
+        )
         taken = 0
         for lot in lots:
             n = min(points - taken, lot.free)
@@ -689,7 +716,9 @@ class WholeOracle(Oracle):
         mine = [rest for rest, (terms, _centre) in self.rest_of.items() if terms.float_id == float_id]
         has = sum(self.posted[rest]["fee"] + self.posted[rest]["buffer"] for rest in mine)
         due = sum(due.amount - due.paid for due in self.dues if due.account in mine)
-        return max(0, has - due - due_now) * 2 // 10 - sum(c.open for c in self.claims if c.debtor == float_id and c.why == 2)
+        return max(0, has - due - due_now) * 2 // 10 - sum(
+            c.open for c in self.claims if c.debtor == float_id and c.why == 2
+        )
 
     def _pay_claims(self, debtor: int, creditor: int, source: int, most: int | None = None) -> int:
         """Open claims, oldest first, out of an account of the debtor."""
@@ -712,7 +741,10 @@ class WholeOracle(Oracle):
         for wallet_id in sorted({claim.debtor for claim in self.claims if claim.open and claim.why == 1}):
             wallet = self.wallets[wallet_id]
             for creditor in self._creditors(wallet_id):
-                x = min(wallet.available, sum(c.open for c in self.claims if (c.debtor, c.creditor) == (wallet_id, creditor)))
+                x = min(
+                    wallet.available,
+                    sum(c.open for c in self.claims if (c.debtor, c.creditor) == (wallet_id, creditor)),
+                )
                 if not x:
                     break
                 took = self._take(wallet, x, None, creditor, None)
@@ -751,7 +783,9 @@ class WholeOracle(Oracle):
                     due.issued += x
                     self.accounts[source] -= x
                     wallet = self.wallets[due.wallet]
-                    wallet.put(None, due.lapses if due.lapses >= today else due.expires + GRACE, due.funder, due.expires, x)
+                    wallet.put(
+                        None, due.lapses if due.lapses >= today else due.expires + GRACE, due.funder, due.expires, x
+                    )
                     wallet.moved(x, now)
             self.days[source][on] += self.accounts[source] - before
 
@@ -784,7 +818,15 @@ class WholeOracle(Oracle):
             wallet, terms = self.wallets[sale.bill.wallet], sale.bill.terms
             matures = sale.matures if sale.matures is not None and sale.matures > today else None
             expires = sale.expires if sale.expires > today else today + GRACE
-            self._earn(sale, wallet, points, rest, matures, expires, self._day(float_id, today) + timedelta(days=terms.holdback_days))
+            self._earn(
+                sale,
+                wallet,
+                points,
+                rest,
+                matures,
+                expires,
+                self._day(float_id, today) + timedelta(days=terms.holdback_days),
+            )
             wallet.moved(points, now)
             self.credit[sale.bill.wallet] += credit_of(fen, terms)
             sale.promise = "issued"
@@ -798,11 +840,17 @@ class WholeOracle(Oracle):
         drawn = 0
         for float_id, line in sorted(self.lines.items()):
             until = (on - timedelta(days=on.weekday()) if line.period == "week" else on.replace(day=1)) - ONE_DAY
-            mine = [s for s in self.promises if s.promise == "open" and s.bill.terms.float_id == float_id and s.bill_of is None and s.on <= until]
+            mine = [
+                s
+                for s in self.promises
+                if s.promise == "open" and s.bill.terms.float_id == float_id and s.bill_of is None and s.on <= until
+            ]
             if not mine or any((bill.float_id, bill.until) == (float_id, until) for bill in self.bills):
                 continue
             due_on = max(on, until + ONE_DAY) + timedelta(days=line.due_days)
-            bill = MerchantBill(float_id, until, due_on + timedelta(days=line.drop_days), sum(sum(s.promised) for s in mine))
+            bill = MerchantBill(
+                float_id, until, due_on + timedelta(days=line.drop_days), sum(sum(s.promised) for s in mine)
+            )
             self.bills.append(bill)
             for sale in mine:
                 sale.bill_of = bill
@@ -841,7 +889,11 @@ class WholeOracle(Oracle):
         for account, float_id, parts, released in mine:
             posted = self.posted[account]
             is_new = any(due.account == account and due.is_new for due in self.dues)
-            if is_new or self.unpaid[account] + self.short[account] or any(posted[part] > want for part, _to, want in parts):
+            if (
+                is_new
+                or self.unpaid[account] + self.short[account]
+                or any(posted[part] > want for part, _to, want in parts)
+            ):
                 slow.append(account)
                 self._give_back(account, float_id, parts, released, on)
         for account, _float_id, parts, _released in mine:
@@ -856,7 +908,9 @@ class WholeOracle(Oracle):
         terms, centre = self.rest_of[account]
         total = released - sum(due.amount for due in self.dues if due.account == account)
         weight = 10_000 - terms.member
-        fee, to_centre, promo = (total * part // weight if weight else 0 for part in (terms.fee, terms.centre, terms.promo))
+        fee, to_centre, promo = (
+            total * part // weight if weight else 0 for part in (terms.fee, terms.centre, terms.promo)
+        )
         parts = [("fee", FEE, fee), ("centre", centre, to_centre), ("promo", terms.promo_id, promo),
                  ("buffer", BUFFER, total - fee - to_centre - promo)]  # fmt: skip
         return terms.float_id, parts, released
@@ -867,7 +921,9 @@ class WholeOracle(Oracle):
             self.accounts[account] -= fen
             self._to(to, fen, on)
 
-    def _give_back(self, account: int, float_id: int, parts: list[tuple[str, int, int]], released: int, on: date) -> None:
+    def _give_back(
+        self, account: int, float_id: int, parts: list[tuple[str, int, int]], released: int, on: date
+    ) -> None:
         posted = self.posted[account]
         mine = [due for due in self.dues if due.account == account]
         for part, to, want in parts:
@@ -918,7 +974,10 @@ class WholeOracle(Oracle):
                 self._set_off(account, has - fill, on)
 
     def _clear_debts(self, float_id: int, account: int, has: int, on: date, now: datetime) -> int:
-        creditors, open_bills = self._creditors(float_id), [bill for bill in self.bills if bill.float_id == float_id and bill.open]
+        creditors, open_bills = (
+            self._creditors(float_id),
+            [bill for bill in self.bills if bill.float_id == float_id and bill.open],
+        )
         if not creditors and not open_bills:
             return has
         for creditor in creditors:
