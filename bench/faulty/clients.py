@@ -30,12 +30,12 @@ TIMEOUT = 60
 class Wish:
     """One request, whole: it is sent again as it is."""
 
-    kind: str  # sale, spend, void, batch
+    kind: str  # sale, spend, void, batch, hold, capture, release, refund
     shop: int
     path: str
     body: dict[str, Any]
     key: str = ""
-    # Whose wallets: of the bill, of the voided bill, of a batch's items by their keys.
+    # Whose wallets: of the bill, of the bill or hold that is undone, of a batch's items by their keys.
     wallets: dict[str, int] = field(default_factory=dict)
 
 
@@ -115,7 +115,8 @@ class Till(threading.Thread):
         self.caller = Caller(port, cast.secrets)
         self.shop = number % len(cast.shops)
         self.entries: list[Entry] = []
-        self.sold: list[tuple[int, int]] = []  # sales not voided yet, with their wallets
+        self.sold: list[tuple[int, int]] = []  # sales not undone yet, with their wallets
+        self.held: list[tuple[int, int, int]] = []  # holds not closed yet, with their wallets and points
         self.path = folder / f"till-{number}.jsonl"
         self.is_over = threading.Event()
         self.error: Exception | None = None
@@ -141,8 +142,10 @@ class Till(threading.Thread):
     def _keep(self, log: Any, wish: Wish, said: Said) -> None:
         log.write(json.dumps([wish.kind, wish.path, wish.key, wish.body, said.status, said.text]) + "\n")
         self.entries.append(Entry(wish, said))
-        if wish.kind in ("sale", "spend") and said.status == 201:
+        if wish.kind in ("sale", "spend", "capture") and said.status == 201:
             self.sold.append((said.json["id"], wish.wallets[wish.key]))
+        elif wish.kind == "hold" and said.status == 201:
+            self.held.append((said.json["id"], wish.wallets[wish.key], said.json["points"]))
 
     def _again(self) -> None:
         """Repeat something that was acknowledged long ago: the same answer."""
@@ -150,7 +153,9 @@ class Till(threading.Thread):
         if old.wish.kind == "batch" or old.said.status not in (200, 201):
             return
         said = self.caller.persist(old.wish)
-        if (said.status, said.text) != (old.said.status, old.said.text) or not said.is_replay:
+        # A hold is shown as it stands now.
+        is_same = said.text == old.said.text or (old.wish.kind == "hold" and said.json["id"] == old.said.json["id"])
+        if said.status != old.said.status or not is_same or not said.is_replay:
             self.repeated_otherwise.append(f"{old.wish.key}: first {old.said}, later {said}")
 
     # --- what is asked for ----------------------------------------------------------------------
@@ -164,6 +169,8 @@ class Till(threading.Thread):
             return Wish("void", self.shop, f"/api/v1/sales/{sale}/void", body, key, {key: wallet})
         if drawn < 0.25:
             return self._batch(key)
+        if drawn > 0.7 and (wish := self._undone(key) if drawn > 0.85 else self._held(key)):
+            return wish
         wallet = self.random.choice(self.cast.wallets)
         body = self._bill(wallet)
         if drawn < 0.45:
@@ -172,6 +179,37 @@ class Till(threading.Thread):
             path = "spends" if is_spend else "sales"
             return Wish("spend", self.shop, f"/api/v1/{path}", body, key, {key: wallet})
         return Wish("sale", self.shop, "/api/v1/sales", body, key, {key: wallet})
+
+    def _held(self, key: str) -> Wish | None:
+        """Set points aside; capture some of them, or give them back."""
+        here = {"outlet": self.cast.shops[self.shop].outlet.pk}
+        if not self.held or self.random.random() < 0.5:
+            wallet = self.random.choice(self.cast.wallets)
+            points = self.random.randrange(1, 400)
+            body = {
+                **here,
+                "member": token(self.cast.shops[self.shop], wallet),
+                "bill_fen": points * 3,
+                "points": points,
+            }
+            return Wish("hold", self.shop, "/api/v1/holds", body, key, {key: wallet})
+        hold, wallet, points = self.held.pop(self.random.randrange(len(self.held)))
+        if self.random.random() < 0.3:
+            return Wish("release", self.shop, f"/api/v1/holds/{hold}/void", here, key, {key: wallet})
+        taken = self.random.randrange(1, points + 1)
+        body = {**here, "bill_fen": taken * self.random.randrange(2, 9), "points": taken}
+        return Wish("capture", self.shop, f"/api/v1/holds/{hold}/capture", body, key, {key: wallet})
+
+    def _undone(self, key: str) -> Wish | None:
+        """Bring a part of some goods back, or all that is left of them."""
+        if not self.sold:
+            return None
+        n = self.random.randrange(len(self.sold))
+        sale, wallet = self.sold[n] if self.random.random() < 0.4 else self.sold.pop(n)
+        body: dict[str, Any] = {"outlet": self.cast.shops[self.shop].outlet.pk}
+        if self.random.random() < 0.6:
+            body["refund_fen"] = self.random.randrange(1, 3_000)
+        return Wish("refund", self.shop, f"/api/v1/sales/{sale}/refund", body, key, {key: wallet})
 
     def _batch(self, key: str) -> Wish:
         wallets = {f"{key}.{n:02}": self.random.choice(self.cast.wallets) for n in range(self.random.randrange(2, 20))}

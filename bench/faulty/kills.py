@@ -28,6 +28,10 @@ TASKS = (
     "alliance.tasks.run_reactions",
     "points.tasks.expire",
     "points.tasks.seal",
+    "points.tasks.release_holds",
+    "points.tasks.pay_promises",
+    "points.tasks.fold_stripes",
+    "merchants.tasks.clear",
 )
 
 

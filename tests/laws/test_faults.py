@@ -55,7 +55,7 @@ def cast(transactional_db: None) -> Cast:
 
 @pytest.fixture
 def log(cast: Cast) -> list[Entry]:
-    """A sale, a spending, its void, and a batch, as a till writes them down."""
+    """A sale, a spending, its void, a hold that is captured, one that is released, a refund, and a batch, as a till writes them down."""
     import random
 
     drawn, wallet, shop = random.Random(1), cast.wallets[0], cast.shops[1]
@@ -64,6 +64,15 @@ def log(cast: Cast) -> list[Entry]:
     entries.append(_ask(cast, "spend", "spends", spend, "a-spend-1", {"a-spend-1": wallet}))
     sold, names = entries[-1].said.json["id"], {"a-void-1": wallet}
     entries.append(_ask(cast, "void", f"sales/{sold}/void", {"outlet": shop.outlet.pk}, "a-void-1", names))
+    here = {"outlet": shop.outlet.pk}
+    wanted = {**here, "member": token(shop, wallet), "bill_fen": 4_000, "points": 700}
+    for n, close in enumerate((("capture", {"bill_fen": 3_000, "points": 501}), ("void", {}))):
+        key, kind = f"a-hold-{n}", "capture" if n == 0 else "release"
+        entries.append(_ask(cast, "hold", "holds", wanted, key, {key: wallet}))
+        path = f"holds/{entries[-1].said.json['id']}/{close[0]}"
+        entries.append(_ask(cast, kind, path, {**here, **close[1]}, f"{key}-end", {f"{key}-end": wallet}))
+    path = f"sales/{entries[-3].said.json['id']}/refund"
+    entries.append(_ask(cast, "refund", path, {**here, "refund_fen": 1_111}, "a-refund-1", {"a-refund-1": wallet}))
     one = {**bill(cast, 1, wallet, drawn), "key": "an-item-1"}
     body = {"outlet": one.pop("outlet"), "sales": [one]}
     return [*entries, _ask(cast, "batch", "sales/batch", body, "", {"an-item-1": wallet})]
@@ -93,6 +102,22 @@ def _one_fen(log: list[Entry]) -> list[Entry]:
     return [Entry(log[0].wish, replace(log[0].said, text=json.dumps(answer))), *log[1:]]
 
 
+def _lost_hold(log: list[Entry]) -> list[Entry]:
+    return [entry for entry in log if entry.wish.key not in ("a-hold-1", "a-hold-1-end")]
+
+
+def _other_refund(log: list[Entry]) -> list[Entry]:
+    def more(answer: dict[str, Any]) -> str:
+        return json.dumps(
+            {**answer, "figures": {**answer["figures"], "points_taken": answer["figures"]["points_taken"] + 1}}
+        )
+
+    return [
+        replace(entry, said=replace(entry.said, text=more(entry.said.json))) if entry.wish.kind == "refund" else entry
+        for entry in log
+    ]
+
+
 def _twice(log: list[Entry]) -> list[Entry]:
     other = replace(log[0].wish, key="a-sale-2", wallets={"a-sale-2": log[0].wish.wallets["a-sale-1"]})
     return [*log, Entry(other, log[0].said)]
@@ -100,7 +125,7 @@ def _twice(log: list[Entry]) -> list[Entry]:
 
 def test_a_true_log_agrees_with_the_book(cast: Cast, log: list[Entry]) -> None:
     told, laws, differences = account.compare(cast, log)
-    assert (differences, told.requests, len(told.booked)) == ([], 4, 4)
+    assert (differences, told.requests, len(told.booked), len(told.holds)) == ([], 9, 6, 2)
     assert laws > 10
 
 
@@ -111,6 +136,8 @@ def test_a_true_log_agrees_with_the_book(cast: Cast, log: list[Entry]) -> None:
         (_invented, ("lost", "request key", "account")),
         (_one_fen, ("is booked as", "account")),
         (_twice, ("was told under", "request key")),
+        (_lost_hold, ("is booked only", "request key")),
+        (_other_refund, ("is booked as", "account")),
     ],
 )
 def test_a_false_log_does_not(
