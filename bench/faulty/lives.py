@@ -89,12 +89,12 @@ def _length(seed: int, most: int) -> int:
 
 
 def _is_whole(seed: int) -> bool:
-    return seed % WHOLE_EVERY == 3
+    return seed % WHOLE_EVERY == 0
 
 
 def _is_batched(seed: int) -> bool:
     """Of the whole lives every second one, of the others too."""
-    return seed % (2 * WHOLE_EVERY) == 3 if _is_whole(seed) else seed % 2 == 1
+    return seed % (2 * WHOLE_EVERY) == 0 if _is_whole(seed) else seed % 2 == 1
 
 
 def _kind(seed: int) -> str:

@@ -160,6 +160,15 @@ def test_a_life_that_differs_ends_and_says_where(monkeypatch: pytest.MonkeyPatch
     assert found.operations.total() >= 300
 
 
+@pytest.mark.law
+@pytest.mark.django_db(transaction=True)
+def test_a_whole_life_is_played_and_counted() -> None:
+    found = lives.Lives()
+    lives._add(found, 8, 60, lives._live(8, 60))
+    assert (found.differences, found.lives) == ([], {"whole, batched": 1})
+    assert found.operations["whole, batched"] >= 60 and found.laws > 10
+
+
 # --- the network --------------------------------------------------------------------------------
 
 

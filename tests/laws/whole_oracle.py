@@ -382,7 +382,7 @@ class WholeOracle(Oracle):
 
     # --- void -----------------------------------------------------------------------------------
 
-    def _void(self, sale: Sale, outlet: int, now: datetime) -> Answer:
+    def _void(self, sale: Sale, outlet: int, now: datetime) -> Answer:  # noqa: C901
         assert isinstance(sale, WholeSale)
         bill, wallet, today = sale.bill, self.wallets[sale.bill.wallet], day_of(now)
         terms = bill.terms
@@ -482,7 +482,7 @@ class WholeOracle(Oracle):
             known = self.refunded[key] = self._refund(sale, returned, now, cash_given=cash_given)
         return known
 
-    def _refund(self, sale: WholeSale, returned: int | tuple[int, int], now: datetime, *, cash_given: bool) -> Refunded:
+    def _refund(self, sale: WholeSale, returned: int | tuple[int, int], now: datetime, *, cash_given: bool) -> Refunded:  # noqa: C901
         bill, wallet, today, kept = sale.bill, self.wallets[sale.bill.wallet], day_of(now), sale.kept
         terms, w = bill.terms, sale.bill.wallet
         if sale.is_void:
