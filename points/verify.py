@@ -67,7 +67,10 @@ _LAWS: dict[str, str] = {
     "custody covers everything that is owed": """
         SELECT 1, count(*) FROM (
           SELECT (SELECT coalesce(sum(balance), 0) FROM points_wallet)
-            + (SELECT sum(balance) FROM points_money WHERE kind IN (2, 3, 4, 5, 6, 7, 11, 12, 13, 14)) + (SELECT min(balance) FROM points_money WHERE kind = 1) AS open) z
+            + (SELECT sum(balance) FROM points_money WHERE kind IN (2, 3, 4, 5, 6, 7, 11, 12, 13, 14)) + (SELECT min(balance) FROM points_money WHERE kind = 1)
+            + (SELECT coalesce(sum(p.amount), 0) FROM points_posting p JOIN points_account a ON a.id = p.account_id AND a.kind BETWEEN 4 AND 7
+                JOIN points_transfer t ON t.id = p.transfer_id AND t.booked_at = p.booked_at
+                WHERE t.xid >= (SELECT xid FROM points_mark WHERE name = 'rollup')) AS open) z
         WHERE open > 0""",
     "a live account is the sum of its postings": """
         SELECT count(*), count(*) FILTER (WHERE a.balance <> coalesce(s.amount, 0)) FROM points_money a

@@ -39,3 +39,21 @@ def test_a_fee_that_was_released_before_its_promise_was_paid_comes_back_from_the
     assert (outcome.status, outcome.fee_back_fen, outcome.rest_due_fen) == ("booked", 20, 0)
     assert (accounts.balance(accounts.house("fee")), accounts.balance(shop.merchant.fee_rest_id)) == (0, 0)
     assert [check for check in verify.checks() if check.differences] == []
+
+
+def test_what_the_roll_up_has_not_taken_is_owed_no_longer() -> None:
+    """Points that came back from a shop are the member's at once, and the shop's no more, whether or not it was rolled up."""
+    giver, shop = (
+        open_shop(matures_days=0, member_bps=10_000, fee_bps=0, centre_bps=0),
+        open_shop(matures_days=0, spend_share_bps=10_000),
+    )
+    wallet = giver.wallet(points=1_000)
+    sold = shop.sell(wallet, 0, spend_points=1_000)
+    rollup.run()
+    now = NOON + timedelta(minutes=5)
+    outcome = refund(
+        sale=Sale.objects.get(pk=sold.sale_id), outlet_id=shop.outlet.outlet_id, returned=ByTotal(1_000), caller=shop.caller,
+        key="back", body="", actor=TEST, at=now, now=now,
+    )  # fmt: skip
+    assert outcome.points_back_now == 1_000
+    assert [check for check in verify.checks() if check.differences] == []
