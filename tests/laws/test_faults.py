@@ -65,9 +65,9 @@ def log(cast: Cast) -> list[Entry]:
     sold, names = entries[-1].said.json["id"], {"a-void-1": wallet}
     entries.append(_ask(cast, "void", f"sales/{sold}/void", {"outlet": shop.outlet.pk}, "a-void-1", names))
     here = {"outlet": shop.outlet.pk}
-    wanted = {**here, "member": token(shop, wallet), "bill_fen": 4_000, "points": 700}
     for n, close in enumerate((("capture", {"bill_fen": 3_000, "points": 501}), ("void", {}))):
         key, kind = f"a-hold-{n}", "capture" if n == 0 else "release"
+        wanted = {**here, "member": token(shop, wallet), "bill_fen": 4_000 + n, "points": 700}
         entries.append(_ask(cast, "hold", "holds", wanted, key, {key: wallet}))
         path = f"holds/{entries[-1].said.json['id']}/{close[0]}"
         entries.append(_ask(cast, kind, path, {**here, **close[1]}, f"{key}-end", {f"{key}-end": wallet}))
