@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from django.db import connection
 from django.utils import timezone
 
 from merchants.models.key import Scope
@@ -60,11 +59,7 @@ def standing(cast: Cast) -> dict[int, int]:
     rollup.run()
     named = [number for shop in cast.shops for number in accounts_of(shop)]
     found = dict(Wallet.objects.filter(pk__in=cast.wallets).values_list("pk", "balance"))
-    with connection.cursor() as cursor:
-        # A busy float may have got stripes meanwhile.
-        cursor.execute("SELECT float_id, sum(balance)::bigint FROM points_allowance GROUP BY 1")
-        apart = dict(cursor.fetchall())
-    return found | {number: accounts.balance(number) + apart.get(number, 0) for number in named}
+    return found | {number: accounts.balance(number) for number in named}
 
 
 def accounts_of(shop: Shop) -> tuple[int, int]:
