@@ -41,7 +41,7 @@ from points import (
 from points.models import Proof
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16, "bills": 17, "holds": 18}
-_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34, "refunds": 21, "prune": 35, "verify": 36}
+_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34, "refunds": 21, "prune": 35, "verify": 37}
 CLOSE = "points.close"
 PROVE = "points.prove"
 SHARE, OPEN, WIND_UP = "points.surplus", "points.opening", "points.winding"

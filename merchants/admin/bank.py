@@ -80,7 +80,7 @@ class WhoseDebit(ActForm):
         payout, merchant = self.fields["payout"], self.fields["merchant"]
         assert isinstance(payout, forms.ModelChoiceField) and isinstance(merchant, forms.ModelChoiceField)
         payout.queryset = Payout.objects.filter(pk__in=[found.pk for found in reassigning.candidates(self.row)])
-        payout.label_from_instance = _payout_words  # type: ignore[method-assign]
+        payout.label_from_instance = _payout_words  # type: ignore[method-assign,assignment]
         # Translators: 没有金额相同的在途付款
         payout.empty_label = "–" if payout.queryset.exists() else _t("none of this amount is on its way")
         merchant.queryset = Merchant.objects.visible_to(self.request.user).filter(float_id__isnull=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -58,10 +58,11 @@ def withdraw(request: DeskRequest) -> HttpResponse:
 @money_only
 @never_cache
 def sheet(request: DeskRequest) -> HttpResponse:
+    """Give the final statement as a table; who is not leaving has none."""
     merchant = request.desk.merchant
     found = leaving.final(merchant, leaving.way_of(merchant))
     if found is None:
-        raise Http404
+        return redirect("shop_leaving")
     return leaving_shown.sheet(merchant, found)
 
 
