@@ -89,6 +89,8 @@ class Figures:
     # Of points_back: what comes when the merchant has money again, and what was too old.
     points_promised: int
     points_lapsed: int
+    # … and what went on to those who had paid it, since points can be spent no longer.
+    points_wound: int
     # Of the earned points and bonuses: taken back, gone already, promised and never given.
     points_taken: int
     points_short: int
@@ -468,8 +470,9 @@ def _of_outcome(outcome: RefundOutcome, cash_given: bool) -> Figures:
         cash_given=cash_given,
         points_promised=outcome.points_promised,
         points_lapsed=outcome.points_lapsed,
+        points_wound=outcome.points_wound,
         points_taken=outcome.points_taken + taken,
-        points_short=outcome.points_short + sum(bonus.points for bonus in bonuses) - taken,
+        points_short=outcome.points_short + sum(bonus.points - bonus.home for bonus in bonuses) - taken,
         points_unpromised=outcome.points_unpromised,
         rest_back_fen=outcome.rest_back_fen,
         rest_due_fen=outcome.rest_due_fen,
@@ -489,8 +492,9 @@ def _of_rows(row: Refund, document: Sale, awards: list[RefundAward]) -> Figures:
         cash_given=row.is_cash_given,
         points_promised=row.promised,
         points_lapsed=row.lapsed,
+        points_wound=row.wound,
         points_taken=row.taken + taken,
-        points_short=row.short + sum(award.points for award in awards) - taken,
+        points_short=row.short - row.home + sum(award.points for award in awards) - taken,
         points_unpromised=row.unpromised,
         rest_back_fen=row.rest_back,
         rest_due_fen=row.rest_due,

@@ -58,7 +58,7 @@ class ByLines:
 @dataclass(frozen=True, slots=True)
 class BonusBack:
     """A bonus that is undone. points: by how much; taken from the wallet; the merchant pays charged_fen now, due_fen out of
-    what is due to it, and owes owed_fen. is_outside: somebody else than the merchant had paid it."""
+    what is due to it, and owes owed_fen; home: wound up before. is_outside: somebody else than the merchant had paid it."""
 
     transfer_id: int
     payer_id: int
@@ -69,6 +69,7 @@ class BonusBack:
     charged_fen: int
     due_fen: int
     owed_fen: int
+    home: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,14 @@ class RefundOutcome:
     points_back_now: int = 0
     points_promised: int = 0
     points_lapsed: int = 0
-    # What the sale had earned and no longer does: points_undone = taken + short + unpromised (promised, never given)
+    # … gone on to whoever had paid them, since their last day of spending is over (row 37)
+    points_wound: int = 0
+    # What the sale had earned and no longer does: points_undone = taken + short + home + unpromised (promised, never given);
+    # home: wound up before, so with whoever had paid them already
     points_undone: int = 0
     points_taken: int = 0
     points_short: int = 0
+    points_home: int = 0
     points_unpromised: int = 0
     bonuses: tuple[BonusBack, ...] = ()
     # What the till does: cash_fen = cash_back_fen + keep_back_fen; claim_fen is owed by the member beyond that
@@ -290,7 +295,7 @@ def _outcome(
     facts = Refund.objects.get(pk=refund_id)
     awards = RefundAward.objects.filter(refund_id=refund_id).order_by("transfer_id")
     bonuses = tuple(
-        BonusBack(row.transfer_id, row.payer_id, row.is_outside, row.is_reward, row.points, row.taken, row.charged, row.due, row.owed)
+        BonusBack(row.transfer_id, row.payer_id, row.is_outside, row.is_reward, row.points, row.taken, row.charged, row.due, row.owed, row.home)
         for row in awards
     )  # fmt: skip
     return RefundOutcome(
@@ -306,9 +311,11 @@ def _outcome(
         points_back_now=-spent - facts.promised,
         points_promised=facts.promised,
         points_lapsed=facts.lapsed,
+        points_wound=facts.wound,
         points_undone=-points,
         points_taken=facts.taken,
-        points_short=facts.short,
+        points_short=facts.short - facts.home_own,
+        points_home=facts.home_own,
         points_unpromised=facts.unpromised,
         bonuses=bonuses,
         cash_back_fen=facts.cash_fen - facts.keep_back_fen,

@@ -252,7 +252,7 @@ _LAWS: dict[str, str] = {
             OR r.n <> s.n OR r.cash_fen <> -s.paid_fen OR r.taken + r.short + r.unpromised <> -s.points OR r.rest_back + r.rest_due + r.unpromised_rest <> -s.rest
             OR s.reason <> 2 AND r.unpromised + r.unpromised_rest > 0
             OR r.from_fee + r.from_proceeds + r.from_float + r.advanced + r.promised <> -s.spent_points OR r.from_fee + r.fee_lacking <> -s.spend_fee
-            OR r.keep_back_fen + r.claimed <> r.short + coalesce(a.short, 0) OR NOT r.is_cash_given AND r.claimed > 0 AND r.keep_back_fen < r.cash_fen
+            OR r.keep_back_fen + r.claimed <> r.short + coalesce(a.short, 0) - r.home OR r.home <> r.home_own + coalesce(a.home, 0) OR r.wound <> coalesce(j.wound, 0) OR NOT r.is_cash_given AND r.claimed > 0 AND r.keep_back_fen < r.cash_fen
             OR r.from_fee <> coalesce(-j.fee, 0) OR r.from_proceeds <> coalesce(-j.proceeds, 0) OR r.from_float <> coalesce(-j.float, 0)
             OR r.advanced <> coalesce(-j.advanced, 0) OR r.taken <> coalesce(-j.taken, 0) OR coalesce(a.taken, 0) <> coalesce(-j.bonus, 0)
             OR coalesce(a.charged, 0) <> coalesce(j.charged, 0) OR r.lapsed <> coalesce(j.lapsed, 0) OR r.credit_charged <> coalesce(a.reward, 0)
@@ -264,10 +264,10 @@ _LAWS: dict[str, str] = {
             sum(x.points) FILTER (WHERE x.kind = 2 AND k.kind = 3) AS float, sum(x.points) FILTER (WHERE x.kind = 10 AND x.credit_id = 4) AS advanced,
             sum(x.points) FILTER (WHERE x.kind IN (1, 15)) AS taken, sum(x.points) FILTER (WHERE x.kind = 8 AND x.reverses_id IS NOT NULL) AS bonus,
             sum(x.points) FILTER (WHERE x.kind = 9) AS charged,
-            sum(x.points) FILTER (WHERE x.kind = 3) AS lapsed
-          FROM points_transfer x LEFT JOIN points_account k ON k.id = x.credit_id WHERE x.kind IN (1, 2, 3, 8, 9, 10, 15) GROUP BY 1) j ON j.journal_id = r.refund_id
+            sum(x.points) FILTER (WHERE x.kind = 3) AS lapsed, sum(x.points) FILTER (WHERE x.kind = 17 AND x.wallet_id > 0) AS wound
+          FROM points_transfer x LEFT JOIN points_account k ON k.id = x.credit_id WHERE x.kind IN (1, 2, 3, 8, 9, 10, 15, 17) GROUP BY 1) j ON j.journal_id = r.refund_id
         LEFT JOIN (SELECT refund_id, sum(points - taken) FILTER (WHERE NOT is_reward) AS short, sum(taken) AS taken, sum(charged) AS charged, sum(due) AS due, sum(owed) AS owed,
-            sum(points) FILTER (WHERE is_reward) AS reward FROM points_refund_award GROUP BY 1) a ON a.refund_id = r.refund_id
+            sum(home) FILTER (WHERE NOT is_reward) AS home, sum(points) FILTER (WHERE is_reward) AS reward FROM points_refund_award GROUP BY 1) a ON a.refund_id = r.refund_id
         LEFT JOIN (SELECT refund_id, sum(points) FILTER (WHERE why = 1) AS claimed, sum(points) FILTER (WHERE why = 2) AS advanced, sum(points) FILTER (WHERE why = 3) AS owed,
             sum(points) FILTER (WHERE why = 4) AS fee FROM points_claim GROUP BY 1) c ON c.refund_id = r.refund_id
         LEFT JOIN (SELECT refund_id, sum(points) AS points FROM points_return_due GROUP BY 1) p ON p.refund_id = r.refund_id
@@ -677,6 +677,18 @@ _LAWS: dict[str, str] = {
             AND (w.scope = 1 OR EXISTS (SELECT FROM points_winding_float f WHERE f.winding_id = w.id AND f.float_id IN (a.id, a.float_id))))
           + (SELECT count(*) FROM points_winding w JOIN points_transfer t ON t.kind = 1 AND t.points > 0 AND w.scope = 1
               AND (t.event_at AT TIME ZONE 'Asia/Shanghai')::date > w.issue_ends_on)""",
+    "nothing expires once the issue of a closing mode has ended": """
+        SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM points_winding w WHERE w.issue_ends_on < (t.booked_at AT TIME ZONE 'Asia/Shanghai')::date
+            AND (w.scope = 1 OR EXISTS (SELECT FROM points_winding_float f WHERE f.winding_id = w.id AND f.float_id IN (a.id, a.float_id)))))
+        FROM points_transfer t JOIN points_lot_use u ON u.bucket = t.bucket AND u.wallet_id = t.wallet_id AND u.booked_at = t.booked_at AND u.transfer_id = t.id
+        JOIN points_account a ON a.id = u.funder_id WHERE t.kind = 3""",
+    "a refund counts as back with its funder only what was wound up, and each point once": """
+        SELECT (SELECT count(*) FROM points_refund), count(*) FILTER (WHERE h.points > coalesce(t.points, 0)) FROM (
+          SELECT wallet_id, funder_id, sum(points) AS points FROM (
+            SELECT wallet_id, float_id AS funder_id, home_own AS points FROM points_refund
+            UNION ALL SELECT r.wallet_id, a.payer_id, a.home FROM points_refund_award a JOIN points_refund r USING (refund_id)) z WHERE points > 0 GROUP BY 1, 2) h
+        LEFT JOIN (SELECT wallet_id, credit_id, sum(points) AS points FROM points_transfer WHERE kind = 17 AND wallet_id > 0 GROUP BY 1, 2) t
+          ON t.wallet_id = h.wallet_id AND t.credit_id = h.funder_id""",
     "what expired went to breakage, or back to the budget or promotion credit it came from": """
         SELECT count(*), count(*) FILTER (WHERE t.credit_id <> CASE WHEN a.kind IN (11, 12) THEN u.funder_id ELSE 5 END)
         FROM points_transfer t JOIN points_lot_use u ON u.bucket = t.bucket AND u.wallet_id = t.wallet_id AND u.booked_at = t.booked_at AND u.transfer_id = t.id

@@ -65,6 +65,9 @@ class FiguresOutput(serializers.Serializer[Any]):
     points_returned = fields.Whole(source="points_back", help_text="Spent points that the member gets back.")
     points_promised = fields.Whole(help_text="Of these, those that come when the merchant has money again.")
     points_lapsed = fields.Whole(help_text="Points that came back too late and lapsed at once.")
+    points_wound = fields.Whole(
+        help_text="Points that came back after the last day of spending and went on to whoever had paid them."
+    )
     points_taken = fields.Whole(help_text="Earned points and bonuses that are taken back.")
     points_short = fields.Whole(help_text="Earned points that were gone: kept back or owed.")
     rest_back_fen = fields.Whole(help_text="The rest of the rebate that is in the float again.")

@@ -35,6 +35,10 @@ class Refund(models.Model):
     unpromised = models.BigIntegerField()
     unpromised_rest = models.BigIntegerField()
     lapsed = models.BigIntegerField()
+    # After the last day of spending: gone on to its funder; wound up before, so no shortfall; of that, the sale's own.
+    wound = models.BigIntegerField(db_default=0)
+    home = models.BigIntegerField(db_default=0)
+    home_own = models.BigIntegerField(db_default=0)
 
     class Meta:
         db_table = "points_refund"
@@ -59,6 +63,7 @@ class RefundAward(models.Model):
     charged = models.BigIntegerField()
     due = models.BigIntegerField()
     owed = models.BigIntegerField()
+    home = models.BigIntegerField(db_default=0)
 
     class Meta:
         db_table = "points_refund_award"

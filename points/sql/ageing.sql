@@ -40,7 +40,7 @@ BEGIN
     RAISE EXCEPTION 'no such day' USING ERRCODE = '22023';
   END IF;
   -- In a closing mode (row 37) nothing expires.
-  kept := points_not_expiring(p_on);
+  kept := points_not_expiring(greatest(p_on, (points_clock(p_now) AT TIME ZONE 'Asia/Shanghai')::date));
   IF kept IS NULL THEN RETURN 0; END IF;
   SELECT array_agg(DISTINCT z.wallet_id) INTO ids FROM (SELECT wallet_id FROM points_lot
     WHERE bucket = p_bucket AND is_open AND lapses_on < p_on AND matures_on = '2000-01-01' AND (remaining > held OR held = 0)
@@ -49,6 +49,9 @@ BEGIN
   PERFORM 1 FROM points_wallet WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
   ts := points_clock(p_now);
   day := (ts AT TIME ZONE 'Asia/Shanghai')::date;
+  -- Again, after what was waited for: the day on which this is booked decides.
+  kept := points_not_expiring(greatest(p_on, day));
+  IF kept IS NULL THEN RETURN 0; END IF;
   -- Closing a lot takes it out of the index of open lots; the empty ones among them are closed without an entry.
   WITH gone AS MATERIALIZED (
       SELECT z.ctid AS tid, z.wallet_id, z.lapses_on, z.funder_id, z.expires_on, z.remaining - z.held AS remaining FROM points_lot z

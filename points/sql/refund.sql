@@ -253,7 +253,7 @@ DECLARE
   from_fee bigint := 0; from_proceeds bigint := 0; from_float bigint := 0; advanced bigint := 0; promised bigint := 0; took record;
   taken bigint := 0; short bigint := 0; shorts bigint := 0; due_left bigint := 0; undone_outside bigint := 0; charged_credit bigint := 0; lapsed bigint := 0;
   keep_back bigint; claimed bigint; promise record; unpromised bigint := 0; unpromised_rest bigint := 0; less bigint := 0; lacking bigint; awards points_refund_award[] := '{}'; one points_refund_award; back bigint;
-  payers bigint[]; speaks boolean;
+  payers bigint[]; speaks boolean; overs bigint[]; kept bigint[]; wound bigint := 0; home bigint := 0; home_own bigint := 0;
 BEGIN
   IF p_caller_kind IS NULL OR p_caller_id IS NULL OR p_key IS NULL OR p_body IS NULL OR p_outlet IS NULL OR p_sale IS NULL OR p_event IS NULL OR p_seen IS NULL
      OR p_kept_bill IS NULL OR p_kept_spent IS NULL OR p_kept_eligible IS NULL OR p_cash_given IS NULL OR p_within NOT BETWEEN 0 AND 3660
@@ -331,18 +331,19 @@ BEGIN
             AND NOT EXISTS (SELECT FROM points_refund_award c WHERE c.transfer_id = z.id))
         ORDER BY z.booked_at DESC, z.seq DESC LOOP
       x := least(lacking - charged_credit, r.points);
-      one := ROW(0, r.id, r.debit_id, true, true, x, 0, 0, 0, 0);
+      one := ROW(0, r.id, r.debit_id, true, true, x, 0, 0, 0, 0, 0);
       awards := awards || one; payers := payers || r.debit_id; charged_credit := charged_credit + x;
       EXIT WHEN charged_credit = lacking;
     END LOOP;
   END IF;
   -- 3 the locks: floats, then budgets and promotion accounts, then what collects
+  overs := points_over(today);
+  IF d_spent > 0 THEN
+    payers := payers || coalesce((SELECT array_agg(z.funder_id) FROM points_back_lots(wallet, spend.id, spend.booked_at, s.spent_points - was_spent, d_spent) z
+      JOIN points_account a ON a.id = z.funder_id WHERE a.kind <> 3 OR overs IS NULL OR a.id = ANY (overs)), '{}');
+  END IF;
   PERFORM points_gather(payers || s.float_id);
   SELECT z.balance, z.closed_on INTO f FROM points_account z WHERE z.id = s.float_id;
-  IF d_spent > 0 THEN
-    payers := payers || coalesce((SELECT array_agg(z.funder_id) FROM points_lot z WHERE z.bucket = b64 AND z.wallet_id = wallet), '{}')
-      || coalesce((SELECT array_agg(z.funder_id) FROM points_back_lots(wallet, spend.id, spend.booked_at, s.spent_points - was_spent, d_spent) z), '{}');
-  END IF;
   PERFORM 1 FROM points_account z WHERE z.kind IN (11, 12, 15) AND z.id = ANY (payers) ORDER BY z.kind, z.id FOR NO KEY UPDATE;
   day := greatest(least((p_event AT TIME ZONE 'Asia/Shanghai')::date, today), f.closed_on + 1);
   is_late := coalesce(coalesce(earn.due_on, spend.due_on) <= f.closed_on, false);
@@ -401,7 +402,9 @@ BEGIN
     f_bal := f_bal + taken + back;
     due_left := d_rest - back;
   END IF;
-  shorts := short;
+  -- What was wound up lies with its funder already: no shortfall.
+  home_own := CASE WHEN short > 0 THEN greatest(0, least(short, points_home_of(wallet, s.float_id))) ELSE 0 END;
+  home := home_own; shorts := short - home_own;
   -- … and the bonuses go back to those who paid them
   FOR g IN SELECT * FROM points_bonuses(wallet, p_sale, s.booked_at, s.eligible_fen, p_kept_eligible, p_bonus_ids, p_bonus_kept) z LOOP
     IF g.points = 0 THEN
@@ -410,7 +413,12 @@ BEGIN
     END IF;
     IF sq > w.seq THEN tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; END IF;
     SELECT * INTO took FROM points_take(wallet, g.points, CASE WHEN g.is_pending THEN g.matures_on END, g.payer_id, g.expires_on, tid, at);
-    pend := pend - took.was_pending; bal := bal - took.taken; shorts := shorts + g.points - took.taken;
+    x := g.points - took.taken;
+    IF x > 0 THEN
+      x := greatest(0, least(x, points_home_of(wallet, g.payer_id) - CASE g.payer_id WHEN s.float_id THEN home_own ELSE 0 END
+        - (SELECT coalesce(sum(y.home), 0) FROM unnest(awards) y WHERE y.payer_id = g.payer_id)));
+    END IF;
+    pend := pend - took.was_pending; bal := bal - took.taken; shorts := shorts + g.points - took.taken - x; home := home + x;
     IF took.taken > 0 THEN
       sq := sq + 1; wrote_at := at;
       INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, outlet_id, actor,
@@ -420,16 +428,20 @@ BEGIN
       ELSE UPDATE points_account z SET balance = z.balance + took.taken WHERE z.id = g.payer_id; END IF;
     END IF;
     less := less + points_award_undone(g.id, jid, CASE WHEN took.taken > 0 THEN tid END, g.points, p_kept_bill = 0);
-    awards := awards || ROW(0, g.id, g.payer_id, g.payer_id NOT IN (t.float_id, t.promo_id), false, g.points, took.taken, 0, 0, 0)::points_refund_award;
+    awards := awards || ROW(0, g.id, g.payer_id, g.payer_id NOT IN (t.float_id, t.promo_id), false, g.points, took.taken, 0, 0, 0, x)::points_refund_award;
   END LOOP;
   -- What others paid and cannot be taken is the merchant's to pay: from its float, from what is due to it, else it owes it.
   speaks := sq > w.seq;
   FOR i IN 1 .. cardinality(awards) LOOP
     one := awards[i];
     one.refund_id := jid;
+    IF one.is_reward THEN
+      one.home := greatest(0, least(one.points, points_home_of(wallet, one.payer_id) - CASE one.payer_id WHEN s.float_id THEN home_own ELSE 0 END
+        - (SELECT coalesce(sum(y.home), 0) FROM unnest(awards) y WHERE y.payer_id = one.payer_id)));
+    END IF;
     IF one.is_reward THEN less := less + CASE one.payer_id WHEN 6 THEN one.points ELSE points_award_undone(one.transfer_id, jid, NULL, one.points, false) END; END IF;
     IF one.is_outside THEN
-      x := one.points - one.taken;
+      x := one.points - one.taken - one.home;
       one.charged := least(x, f_bal); f_bal := f_bal - one.charged; x := x - one.charged;
       one.due := least(x, due_left); due_left := due_left - one.due; one.owed := x - one.due;
       IF one.charged > 0 THEN
@@ -454,17 +466,31 @@ BEGIN
     END IF;
   END IF;
   IF f_bal <> f.balance THEN UPDATE points_account z SET balance = f_bal WHERE z.id = s.float_id; END IF;
-  -- Points that came back after their last day lapse at once (row 25).
-  FOR r IN SELECT z.ctid AS tid, z.remaining - z.held AS lapsing, z.held, z.lapses_on, z.funder_id, z.expires_on, CASE WHEN a.kind IN (11, 12) THEN z.funder_id ELSE 5 END AS to_id FROM points_lot z JOIN points_account a ON a.id = z.funder_id
-      WHERE d_spent > 0 AND z.bucket = b64 AND z.wallet_id = wallet AND z.matures_on = '2000-01-01' AND z.is_open AND z.lapses_on < today AND z.remaining > z.held
+  -- Points that came back after the last day of spending go on to their funders; those that came back after their own last day
+  -- lapse at once (row 25), unless nothing expires in a closing mode. Nothing else in the wallet is touched.
+  kept := points_not_expiring(today);
+  FOR r IN SELECT z.ctid AS tid, least(z.remaining - z.held, q.points) AS leaving, z.lapses_on, z.funder_id, z.expires_on, CASE WHEN a.kind IN (11, 12) THEN z.funder_id ELSE 5 END AS to_id,
+        overs IS NULL OR z.funder_id = ANY (overs) AS is_over
+      FROM (SELECT y.lapses_on, y.funder_id, y.expires_on, sum(y.points)::bigint AS points
+          FROM (SELECT CASE WHEN u.lapses_on >= today THEN u.lapses_on ELSE u.expires_on + 30 END AS lapses_on, u.funder_id, u.expires_on, u.points
+            FROM points_back_lots(wallet, spend.id, spend.booked_at, s.spent_points - was_spent, d_spent - promised) u) y GROUP BY 1, 2, 3) q
+      JOIN points_lot z ON z.bucket = b64 AND z.wallet_id = wallet AND z.matures_on = '2000-01-01' AND z.lapses_on = q.lapses_on AND z.funder_id = q.funder_id AND z.expires_on = q.expires_on
+      JOIN points_account a ON a.id = z.funder_id
+      WHERE d_spent > promised AND z.remaining > z.held AND (overs IS NULL OR z.funder_id = ANY (overs) OR z.lapses_on < today AND z.funder_id <> ALL (kept))
       ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
-    tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; sq := sq + 1; wrote_at := at; bal := bal - r.lapsing; lapsed := lapsed + r.lapsing;
-    UPDATE points_lot z SET remaining = z.held, is_open = z.held > 0 WHERE z.ctid = r.tid;
+    tid := nextval('points_transfer_id'); at := at + interval '1 microsecond'; sq := sq + 1; wrote_at := at; bal := bal - r.leaving;
+    IF r.is_over THEN
+      wound := wound + r.leaving;
+      PERFORM points_send_home(wallet, r.tid, r.leaving, sq, bal, tid, jid, p_actor, p_event, at);
+      CONTINUE;
+    END IF;
+    lapsed := lapsed + r.leaving;
+    UPDATE points_lot z SET remaining = z.remaining - r.leaving, is_open = z.remaining > r.leaving WHERE z.ctid = r.tid;
     INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points, expires_on, due_on, balance_after)
-      VALUES (b64, wallet, at, sq, tid, jid, 3, p_event, today, p_actor, wallet, r.to_id, r.lapsing, r.expires_on, today, bal);
+      VALUES (b64, wallet, at, sq, tid, jid, 3, p_event, today, p_actor, wallet, r.to_id, r.leaving, r.expires_on, today, bal);
     INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
-      VALUES (b64, wallet, at, tid, r.lapses_on, r.funder_id, r.expires_on, r.lapsing);
-    IF r.to_id <> 5 THEN UPDATE points_account z SET balance = z.balance + r.lapsing WHERE z.id = r.to_id; END IF;
+      VALUES (b64, wallet, at, tid, r.lapses_on, r.funder_id, r.expires_on, r.leaving);
+    IF r.to_id <> 5 THEN UPDATE points_account z SET balance = z.balance + r.leaving WHERE z.id = r.to_id; END IF;
   END LOOP;
   keep_back := CASE WHEN p_cash_given THEN 0 ELSE least(shorts, cash) END;
   claimed := shorts - keep_back;
@@ -482,7 +508,7 @@ BEGIN
       kept_spent = excluded.kept_spent, kept_eligible = excluded.kept_eligible, kept_lines = coalesce(excluded.kept_lines, z.kept_lines);
   INSERT INTO points_refund VALUES (jid, p_sale, n + 1, wallet, s.float_id, is_late OR d_spent > 0 AND from_fee < d_fee, p_cash_given, cash, keep_back, claimed, from_fee, from_proceeds, from_float, advanced,
     promised, CASE WHEN d_spent > 0 THEN d_fee - from_fee ELSE 0 END, taken, short, CASE WHEN is_late THEN 0 ELSE d_rest END, CASE WHEN is_late THEN d_rest ELSE 0 END,
-    charged_credit, unpromised, unpromised_rest, lapsed);
+    charged_credit, unpromised, unpromised_rest, lapsed, wound, home, home_own);
   INSERT INTO points_refund_award SELECT * FROM unnest(awards);
   INSERT INTO points_due (account_id, refund_id, to_id, amount, made_at)
     SELECT earn.rest_id, jid, z.to_id, z.amount, ts FROM (
@@ -556,14 +582,17 @@ CREATE OR REPLACE FUNCTION points_settle_debts(p_float bigint, p_now timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   ts timestamptz; today date; day date; f record; r record; proceeds bigint; money bigint[]; sources bigint[]; x bigint; tid bigint; moved bigint := 0; ids bigint[];
-  w record; at timestamptz;
+  w record; at timestamptz; overs bigint[]; homes bigint[]; lapses date; lot tid;
 BEGIN
   SELECT array_agg(DISTINCT z.wallet_id) INTO ids FROM (SELECT wallet_id FROM points_return_due WHERE float_id = p_float AND issued < points ORDER BY id LIMIT 100) z;
   PERFORM 1 FROM points_wallet WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
   ts := points_clock(p_now); today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
-  PERFORM points_gather(ARRAY(SELECT z.creditor_id FROM points_claim z WHERE z.debtor_id = p_float AND z.repaid < z.points) || p_float);
-  PERFORM 1 FROM points_account WHERE kind IN (11, 12) AND id IN (
-    SELECT z.creditor_id FROM points_claim z WHERE z.debtor_id = p_float AND z.repaid < z.points) ORDER BY kind, id FOR NO KEY UPDATE;
+  -- Points that can be spent no longer go on to their funders.
+  overs := points_over(today);
+  homes := ARRAY(SELECT z.funder_id FROM points_return_due z WHERE z.float_id = p_float AND z.issued < z.points AND z.wallet_id = ANY (ids) AND (overs IS NULL OR z.funder_id = ANY (overs)));
+  PERFORM points_gather(ARRAY(SELECT z.creditor_id FROM points_claim z WHERE z.debtor_id = p_float AND z.repaid < z.points) || homes || p_float);
+  PERFORM 1 FROM points_account WHERE kind IN (11, 12, 15) AND (id = ANY (homes) OR id IN (
+    SELECT z.creditor_id FROM points_claim z WHERE z.debtor_id = p_float AND z.repaid < z.points)) ORDER BY kind, id FOR NO KEY UPDATE;
   SELECT z.balance, z.closed_on INTO f FROM points_account z WHERE z.id = p_float AND z.kind = 3;
   IF f IS NULL THEN RETURN 0; END IF;
   day := greatest(today, f.closed_on + 1);
@@ -601,14 +630,21 @@ BEGIN
       INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points, due_on, balance_after, reverses_id)
         SELECT z.bucket, r.wallet_id, at, w.seq + 1, tid, tid, 15, ts, day, 'system:recover', r.wallet_id, sources[i], -x, z.due_on, w.balance + x, z.id
           FROM points_transfer z WHERE z.bucket = (r.wallet_id % 64)::smallint AND z.wallet_id = r.wallet_id AND z.id = r.transfer_id;
+      lapses := CASE WHEN r.lapses_on >= today THEN r.lapses_on ELSE r.expires_on + 30 END;
       INSERT INTO points_lot AS z (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on, earned, remaining)
-        SELECT (r.wallet_id % 64)::smallint, r.wallet_id, '2000-01-01', l.lapses, r.funder_id, r.expires_on, x, x
-          FROM (SELECT CASE WHEN r.lapses_on >= today THEN r.lapses_on ELSE r.expires_on + 30 END AS lapses) l
+        VALUES ((r.wallet_id % 64)::smallint, r.wallet_id, '2000-01-01', lapses, r.funder_id, r.expires_on, x, x)
         ON CONFLICT (bucket, wallet_id, matures_on, lapses_on, funder_id, expires_on)
-        DO UPDATE SET remaining = z.remaining + excluded.remaining, earned = greatest(z.earned, z.remaining + excluded.remaining), is_open = true;
+        DO UPDATE SET remaining = z.remaining + excluded.remaining, earned = greatest(z.earned, z.remaining + excluded.remaining), is_open = true
+        RETURNING z.ctid INTO lot;
       INSERT INTO points_lot_use (bucket, wallet_id, booked_at, transfer_id, lapses_on, funder_id, expires_on, points)
-        VALUES ((r.wallet_id % 64)::smallint, r.wallet_id, at, tid, CASE WHEN r.lapses_on >= today THEN r.lapses_on ELSE r.expires_on + 30 END, r.funder_id, r.expires_on, -x);
-      UPDATE points_wallet SET balance = balance + x, seq = seq + 1, last_at = at WHERE id = r.wallet_id;
+        VALUES ((r.wallet_id % 64)::smallint, r.wallet_id, at, tid, lapses, r.funder_id, r.expires_on, -x);
+      IF r.funder_id = ANY (homes) THEN
+        at := at + interval '1 microsecond';
+        PERFORM points_send_home(r.wallet_id, lot, x, w.seq + 2, w.balance, nextval('points_transfer_id'), tid, 'system:recover', ts, at);
+        UPDATE points_wallet SET seq = seq + 2, last_at = at WHERE id = r.wallet_id;
+      ELSE
+        UPDATE points_wallet SET balance = balance + x, seq = seq + 1, last_at = at WHERE id = r.wallet_id;
+      END IF;
       UPDATE points_return_due SET issued = issued + x WHERE id = r.id;
       IF i = 2 THEN UPDATE points_account SET balance = balance - x WHERE id = p_float; END IF;
     END LOOP;
