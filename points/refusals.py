@@ -178,4 +178,15 @@ _BY_STATUS |= {
     45: REWARD_UNKNOWN,
     49: REWARD_TAKEN_BACK,
 }
+SPENDING_ENDED = declare(
+    "spending_ended",
+    409,
+    _(
+        "The last day to spend these points is over: a closing mode has ended. %(available)s points can still be "
+        "spent. Lower the points and use a new request key."
+    ),
+)
+ISSUE_STOPPED = declare("issue_stopped", 409, _("Whoever pays for these points is closing and gives no more points."))
+_BY_STATUS |= {50: SPENDING_ENDED, 51: ISSUE_STOPPED}
+_FACT |= {50: "available"}
 _FACT |= {40: "missing", 41: "reward", 43: "left"}

@@ -140,7 +140,8 @@ def describe(approval: Approval) -> str:
     describe=describe,
 )
 def approve_first(approval: Approval, actor: Actor, at: datetime) -> Approval:
-    """The first yes asks for the second, in the name of the one who proposed."""
+    """The first yes asks for the second, in the name of the one who proposed. Refuses closing_mode_on."""
+    winding_up.refuse_if_closing(None)
     assert approval.decided_by is not None
     facts = {**approval.facts, "first_by": approval.decided_by.pk}
     return approvals.ask(
@@ -161,7 +162,11 @@ def approve_first(approval: Approval, actor: Actor, at: datetime) -> Approval:
     describe=describe,
 )
 def approve_second(approval: Approval, actor: Actor, at: datetime) -> SurplusClosing:
-    """The second yes, of a third person, closes. Refuses: approval_same_person, surplus_too_much, …"""
+    """The second yes, of a third person, closes.
+
+    Refuses: approval_same_person, closing_mode_on, surplus_too_much, …
+    """
+    winding_up.refuse_if_closing(None)
     if approval.decided_by_id == approval.facts["first_by"]:
         raise approvals.SAME_PERSON()
     return close(
@@ -182,7 +187,7 @@ def close(
 ) -> SurplusClosing:
     """Book breakage and buffer into the surplus and fix every share.
 
-    Refuses: surplus_too_much, surplus_still_sharing.
+    Refuses: surplus_too_much, surplus_still_sharing, closing_mode_on.
     """
     expires = rebate.expires_on(shanghai_day(now or at))
     try:
@@ -199,6 +204,8 @@ def close(
             raise STILL_SHARING() from error
         if state == "LH032":
             raise TOO_MUCH() from error
+        if state == "LH037":
+            winding_up.refuse_if_closing(None)
         raise
     facts = {"pool_fen": closing.pool_fen, "points": closing.points, "members": closing.members}
     events.record("surplus.closed", closing, actor, at, facts)

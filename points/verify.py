@@ -682,6 +682,14 @@ _LAWS: dict[str, str] = {
             AND (w.scope = 1 OR EXISTS (SELECT FROM points_winding_float f WHERE f.winding_id = w.id AND f.float_id IN (a.id, a.float_id)))))
         FROM points_transfer t JOIN points_lot_use u ON u.bucket = t.bucket AND u.wallet_id = t.wallet_id AND u.booked_at = t.booked_at AND u.transfer_id = t.id
         JOIN points_account a ON a.id = u.funder_id WHERE t.kind = 3""",
+    "a refund keeps back nothing that its funder has already": """
+        SELECT (SELECT count(*) FROM points_refund), count(*) FROM points_refund r JOIN points_sale s ON s.id = r.refund_id
+        CROSS JOIN LATERAL (SELECT coalesce((SELECT sum(t.points) FROM points_transfer t WHERE t.bucket = r.wallet_id % 64 AND t.wallet_id = r.wallet_id AND t.kind = 17
+            AND t.credit_id = r.float_id AND t.booked_at < s.booked_at), 0)
+          - coalesce((SELECT sum(x.home_own) FROM points_refund x WHERE x.wallet_id = r.wallet_id AND x.float_id = r.float_id AND x.refund_id <= r.refund_id), 0)
+          - coalesce((SELECT sum(a.home) FROM points_refund x JOIN points_refund_award a USING (refund_id) WHERE x.wallet_id = r.wallet_id AND a.payer_id = r.float_id
+            AND x.refund_id <= r.refund_id), 0) AS points) w
+        WHERE r.short > r.home_own AND w.points > 0""",
     "a refund counts as back with its funder only what was wound up, and each point once": """
         SELECT (SELECT count(*) FROM points_refund), count(*) FILTER (WHERE h.points > coalesce(t.points, 0)) FROM (
           SELECT wallet_id, funder_id, sum(points) AS points FROM (

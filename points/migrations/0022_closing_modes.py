@@ -31,6 +31,13 @@ class Migration(migrations.Migration):
                 read("over"),
                 functions("refund", "points_refund", "points_settle_debts"),
                 functions("ageing", "points_expire"),
+                functions("post", "points_post_one", "points_post"),
+                functions("hold", "points_place_hold"),
+                functions("entry", "points_adjust"),
+                functions("void", "points_void"),
+                functions("promise", "points_pay_bills"),
+                functions("surplus", "points_surplus_close", "points_surplus_pay"),
+                functions("opening", "points_opening_book"),
                 read("privileges"),
             ],
             state_operations=[

@@ -140,6 +140,8 @@ BEGIN
     fig := least(free, (SELECT coalesce(sum(z.remaining - z.held), 0) FROM points_lot z WHERE z.bucket = (p_wallet % 64)::smallint AND z.wallet_id = p_wallet
       AND z.matures_on = mature AND z.funder_id = p_funder));
     IF fig < -p_points THEN st := 2; ELSE fig := NULL; END IF;
+  ELSIF p_funder = ANY (points_over((ts AT TIME ZONE 'Asia/Shanghai')::date)) IS NOT FALSE THEN
+    st := 51;
   ELSE
     UPDATE points_account SET balance = balance - p_points WHERE id = p_funder AND balance >= p_points;
     IF NOT FOUND AND NOT points_take_gathered(p_funder, p_points) THEN st := 10; fig := p_points; END IF;

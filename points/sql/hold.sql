@@ -57,7 +57,7 @@ CREATE TRIGGER points_kept BEFORE TRUNCATE ON points_hold FOR EACH STATEMENT EXE
 CREATE TRIGGER points_kept BEFORE TRUNCATE ON points_hold_lot FOR EACH STATEMENT EXECUTE FUNCTION points_immutable();
 
 -- Row 11. The lots that expire first are set aside first, as a spend would take them.
--- Status: 0 held, 2 points short, 3 frozen, 4 unknown wallet, 5 key reused.
+-- Status: 0 held, 2 points short, 3 frozen, 4 unknown wallet, 5 key reused, 50 the last day of spending is over.
 CREATE OR REPLACE FUNCTION points_place_hold(
   p_caller_kind smallint, p_caller_id bigint, p_actor text, p_key uuid, p_body uuid, p_wallet bigint, p_outlet bigint, p_terms bigint,
   p_event timestamptz, p_points integer, p_bill bigint, p_lasts interval, p_reference text, p_now timestamptz DEFAULT NULL
@@ -66,7 +66,7 @@ CREATE OR REPLACE FUNCTION points_place_hold(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  w record; k record; r record; t record; ts timestamptz; st smallint := 0; free bigint; left_over bigint; x bigint; hid bigint;
+  w record; k record; r record; t record; ts timestamptz; st smallint := 0; free bigint; left_over bigint; x bigint; hid bigint; today date; overs bigint[]; usable bigint; until timestamptz;
 BEGIN
   SELECT z.id, z.float_id INTO t FROM points_terms z WHERE z.id = p_terms AND p_event >= z.valid_from AND p_event < coalesce(z.valid_to, '2200-01-01 00:00+00')
     AND p_points::bigint * 10000 <= p_bill * z.spend_share_bps;
@@ -86,20 +86,26 @@ BEGIN
     RETURN NEXT; RETURN;
   END IF;
   free := w.balance - w.pending - w.held;
-  st := CASE WHEN w.seq IS NULL THEN 4 WHEN w.frozen_at IS NOT NULL THEN 3 WHEN free < p_points THEN 2 ELSE 0 END;
+  -- Row 37: nothing is held after the last day of spending, nor beyond it.
+  today := (ts AT TIME ZONE 'Asia/Shanghai')::date; overs := points_over(today);
+  SELECT free - coalesce(sum(z.remaining - z.held) FILTER (WHERE overs IS NULL OR z.funder_id = ANY (overs)), 0), (min(e.last) + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' INTO usable, until
+    FROM points_lot z LEFT JOIN LATERAL (SELECT min(v.spend_ends_on) AS last FROM points_winding v JOIN points_account a ON a.id = z.funder_id WHERE v.spend_ends_on >= today AND (v.scope = 1
+      OR EXISTS (SELECT FROM points_winding_float f WHERE f.winding_id = v.id AND f.float_id IN (a.id, a.float_id)))) e ON true
+    WHERE z.bucket = (p_wallet % 64)::smallint AND z.wallet_id = p_wallet AND z.matures_on = '2000-01-01' AND z.remaining > z.held;
+  st := CASE WHEN w.seq IS NULL THEN 4 WHEN w.frozen_at IS NOT NULL THEN 3 WHEN free < p_points THEN 2 WHEN usable < p_points THEN 50 ELSE 0 END;
   points := 0; spent := 0; rest := 0; replayed := false; status := st;
   IF st > 0 THEN
-    IF st = 2 THEN balance_after := w.balance; available_after := free; figure := free; END IF;
+    IF st IN (2, 50) THEN balance_after := w.balance; available_after := free; figure := CASE st WHEN 2 THEN free ELSE greatest(usable, 0) END; END IF;
     INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, balance_after, available_after, figure, status)
       VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, balance_after, available_after, figure, st);
     RETURN NEXT; RETURN;
   END IF;
   hid := nextval('points_transfer_id');
   INSERT INTO points_hold (id, wallet_id, outlet_id, float_id, points, bill_fen, placed_at, ends_at, actor, reference)
-    VALUES (hid, p_wallet, p_outlet, t.float_id, p_points, p_bill, ts, ts + p_lasts, p_actor, left(coalesce(p_reference, ''), 64));
+    VALUES (hid, p_wallet, p_outlet, t.float_id, p_points, p_bill, ts, least(ts + p_lasts, until), p_actor, left(coalesce(p_reference, ''), 64));
   left_over := p_points;
   FOR r IN SELECT z.ctid AS tid, z.remaining - z.held AS remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
-      WHERE z.bucket = (p_wallet % 64)::smallint AND z.wallet_id = p_wallet AND z.matures_on = '2000-01-01' AND z.remaining > z.held
+      WHERE z.bucket = (p_wallet % 64)::smallint AND z.wallet_id = p_wallet AND z.matures_on = '2000-01-01' AND z.remaining > z.held AND z.funder_id <> ALL (overs)
       ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
     x := least(left_over, r.remaining);
     UPDATE points_lot SET held = held + x WHERE ctid = r.tid;

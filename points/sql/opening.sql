@@ -84,6 +84,8 @@ BEGIN
   PERFORM 1 FROM points_account WHERE id = o.account_id FOR NO KEY UPDATE;
   ts := points_clock(p_now);
   day := (ts AT TIME ZONE 'Asia/Shanghai')::date;
+  -- What was not booked by the last day of spending stays with the import's own money (row 37).
+  IF points_over(day) IS NULL THEN RETURN 0; END IF;
   WITH y AS MATERIALIZED (
       SELECT l.no, l.wallet_id, l.points, l.expires_on, nextval('points_transfer_id') AS tid, w.seq + row_number() OVER mine AS seq,
         (w.balance + sum(l.points) OVER mine)::bigint AS balance,

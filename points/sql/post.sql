@@ -8,7 +8,7 @@
 --
 -- A transfer's matures_on is the day of its pending lot, or a day not after the event and the booking when the points were mature at once.
 -- Status: 0 booked (with a figure: promised by a postpaid merchant, see promise.sql), 1 booked without points (float), 2 points short, 3 frozen,
--- 4 unknown wallet, 5 key reused.
+-- 4 unknown wallet, 5 key reused, 50 the last day of spending is over (figure: what can still be spent).
 CREATE TYPE points_line AS (
   key uuid, body uuid, wallet bigint, outlet bigint, event_at timestamptz, paid integer, eligible integer, spend integer, reference text,
   terms bigint, float_id bigint, proceeds bigint, fee_rest bigint, rest_id bigint,
@@ -66,7 +66,7 @@ DECLARE
   k points_key; r record;
   ts timestamptz; left_over bigint; x bigint; is_late boolean := false; is_drawn boolean := false; was_queued boolean := false; earns boolean := false; is_promised boolean := false;
   b64 smallint; today date; day date; promised date; matures date; due date; expires date; is_mature boolean;
-  earn_id bigint; earn_at timestamptz;
+  earn_id bigint; earn_at timestamptz; is_ending boolean; overs bigint[] := '{}'; w_usable bigint;
 BEGIN
   -- 1 the wallet is locked
   SELECT z.balance, z.balance - z.pending - z.held, z.seq, z.last_at, z.frozen_at IS NULL
@@ -85,23 +85,31 @@ BEGIN
         AND p_spend::bigint * 10000 <= (p_paid::bigint + p_spend) * t.spend_share_bps AND p_outlet IS NOT NULL
         AND p_event >= t.valid_from AND p_event < coalesce(t.valid_to, '2200-01-01 00:00+00')
         AND (p_now IS NOT NULL OR p_event <= ts + interval '5 minutes')
-        AND p_key IS NOT NULL AND p_body IS NOT NULL AND p_caller_kind IS NOT NULL AND p_caller_id IS NOT NULL AND length(p_actor) <= 40
+        AND p_key IS NOT NULL AND p_body IS NOT NULL AND p_caller_kind IS NOT NULL AND p_caller_id IS NOT NULL AND length(p_actor) <= 40,
+      p_spend > 0 AND EXISTS (SELECT FROM points_winding z WHERE z.spend_ends_on < today), w_free
     INTO is_new, t_id, t_kept, t_float, t_proceeds, t_fee_rest, t_rate, t_member, t_spend_fee,
-      f_balance, f_stripes, rebate, points, fee, day, promised, due, is_mature, matures, expires, booked_at, b64, sale_id, ord, status, replayed, spent, fits
+      f_balance, f_stripes, rebate, points, fee, day, promised, due, is_mature, matures, expires, booked_at, b64, sale_id, ord, status, replayed, spent, fits,
+      is_ending, w_usable
     FROM points_account a JOIN points_terms t ON t.id = a.terms_id JOIN points_account f ON f.id = t.float_id
       CROSS JOIN LATERAL (SELECT (p_eligible::bigint * t.rate_bps + 5000) / 10000 AS rebate) b
       LEFT JOIN points_key k ON k.caller_kind = p_caller_kind AND k.caller_id = p_caller_id AND k.key = p_key
     WHERE a.id = p_rest AND a.kind = 5;
+  -- Points whose last day of spending is over (row 37) are left for their funders, whether or not the clock has taken them.
+  IF is_ending THEN
+    overs := points_over(today);
+    w_usable := greatest(0, w_free - (SELECT coalesce(sum(z.remaining - z.held), 0) FROM points_lot z WHERE z.bucket = b64 AND z.wallet_id = p_wallet
+      AND z.matures_on = '2000-01-01' AND (overs IS NULL OR z.funder_id = ANY (overs))));
+  END IF;
   -- 3 the decision
-  IF (fits AND is_new AND w_open AND p_spend <= w_free) IS NOT TRUE THEN
+  IF (fits AND is_new AND w_open AND p_spend <= w_usable) IS NOT TRUE THEN
     IF p_wallet IS NULL OR t_id IS NULL OR w_seq IS NOT NULL AND fits IS NOT TRUE THEN
       RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023';
     END IF;
     booked_at := NULL; sale_id := NULL; points := 0; spent := 0; rest := 0;
     SELECT * INTO k FROM points_key z WHERE z.caller_kind = p_caller_kind AND z.caller_id = p_caller_id AND z.key = p_key;
     IF k.key IS NULL THEN
-      status := CASE WHEN w_seq IS NULL THEN 4 WHEN NOT w_open THEN 3 ELSE 2 END;
-      IF status = 2 THEN balance_after := w_balance; available_after := w_free; figure := w_free; END IF;
+      status := CASE WHEN w_seq IS NULL THEN 4 WHEN NOT w_open THEN 3 WHEN p_spend > w_free THEN 2 ELSE 50 END;
+      IF status IN (2, 50) THEN balance_after := w_balance; available_after := w_free; figure := w_usable; END IF;
       INSERT INTO points_key (caller_kind, caller_id, key, body, wallet_id, balance_after, available_after, figure, status)
         VALUES (p_caller_kind, p_caller_id, p_key, p_body, p_wallet, balance_after, available_after, figure, status);
     ELSIF k.body <> p_body OR k.wallet_id <> p_wallet THEN
@@ -140,7 +148,7 @@ BEGIN
     -- lots: begin
     left_over := p_spend;
     FOR r IN SELECT z.ctid AS tid, z.remaining - z.held AS remaining, z.lapses_on, z.funder_id, z.expires_on FROM points_lot z
-        WHERE z.bucket = b64 AND z.wallet_id = p_wallet AND z.matures_on = '2000-01-01' AND z.remaining > z.held
+        WHERE z.bucket = b64 AND z.wallet_id = p_wallet AND z.matures_on = '2000-01-01' AND z.remaining > z.held AND z.funder_id <> ALL (overs)
         ORDER BY z.lapses_on, z.funder_id, z.expires_on LOOP
       x := least(left_over, r.remaining);
       WITH u AS (UPDATE points_lot SET remaining = remaining - x WHERE ctid = r.tid)
@@ -280,6 +288,16 @@ BEGIN
         WINDOW same_key AS (PARTITION BY q.key ORDER BY q.o)
       ) u ORDER BY u.o) q;
   IF NOT all_fit THEN RAISE EXCEPTION 'not a bill of these terms' USING ERRCODE = '22023'; END IF;
+  IF spends AND EXISTS (SELECT FROM points_winding z WHERE z.spend_ends_on < (SELECT max((u.base AT TIME ZONE 'Asia/Shanghai')::date) FROM unnest(lines) u)) THEN
+    -- Some points can be spent no longer: bill by bill, each looks at its lots. The floats are taken in their order before.
+    PERFORM 1 FROM points_account z WHERE z.id IN (SELECT u.float_id FROM unnest(lines) u) ORDER BY z.id FOR NO KEY UPDATE;
+    FOR i IN 1 .. n LOOP
+      RETURN QUERY SELECT i, z.status, z.replayed, z.sale_id, z.booked_at, z.points, z.spent, z.rest, z.balance_after, z.available_after, z.figure
+        FROM points_post_one(p_caller_kind, p_caller_id, p_actor, p_key[i], p_body[i], p_wallet[i], p_outlet[i], p_rest[i], p_event[i],
+          p_paid[i], p_eligible[i], p_spend[i], p_reference[i], p_now, p_at_event, true) z;
+    END LOOP;
+    RETURN;
+  END IF;
   -- 3 the decision: all of it at once when no wallet dips and no float runs short on the way, else bill by bill
   IF spends THEN
     exact := EXISTS (SELECT FROM (

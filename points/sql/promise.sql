@@ -141,6 +141,8 @@ BEGIN
   ts := points_clock(p_now);
   today := (ts AT TIME ZONE 'Asia/Shanghai')::date;
   day := greatest(today, f.closed_on + 1);
+  -- Nobody could spend them any more (row 37).
+  IF p_float = ANY (points_over(today)) IS NOT FALSE THEN RETURN NEXT; RETURN; END IF;
   FOR p IN SELECT z.*, t.holdback_days, 10000 - t.member_bps - t.centre_bps - t.promo_bps AS kept
       FROM points_promise z JOIN points_terms t ON t.id = z.terms_id WHERE z.float_id = p_float AND z.state = 1 ORDER BY z.booked_at, z.sale_id LOOP
     x := p.points + p.rest;

@@ -55,6 +55,7 @@ BEGIN
   END IF;
   ts := points_clock(p_now);
   day := (ts AT TIME ZONE 'Asia/Shanghai')::date;
+  IF points_not_expiring(day) IS NULL THEN RAISE EXCEPTION 'the alliance is closing' USING ERRCODE = 'LH037'; END IF;
   IF p_expires NOT BETWEEN day AND (day + interval '3 years')::date THEN RAISE EXCEPTION 'no such expiry' USING ERRCODE = '22023'; END IF;
   IF p_breakage > 0 THEN PERFORM points_enter(14::smallint, p_actor, p_event, ts, day, 5, 6, p_breakage); END IF;
   IF p_buffer > 0 THEN PERFORM points_enter(14::smallint, p_actor, p_event, ts, day, 4, 6, p_buffer); END IF;
@@ -88,7 +89,8 @@ BEGIN
   ts := points_clock(p_now);
   day := (ts AT TIME ZONE 'Asia/Shanghai')::date;
   WITH y AS MATERIALIZED (
-      SELECT s.wallet_id, greatest(least(s.points, w.credit - w.rewarded), 0) AS points, w.balance, w.seq, nextval('points_transfer_id') AS tid,
+      -- After the last day of spending nobody gets what was not shared by then: it stays in the surplus.
+      SELECT s.wallet_id, CASE WHEN points_over(day) IS NULL THEN 0 ELSE 1 END * greatest(least(s.points, w.credit - w.rewarded), 0) AS points, w.balance, w.seq, nextval('points_transfer_id') AS tid,
         greatest(ts, w.last_at + interval '1 microsecond') AS at
       FROM points_surplus_share s JOIN points_wallet w ON w.id = s.wallet_id
       WHERE s.closing_id = p_closing AND s.bucket = p_bucket AND s.wallet_id = ANY (ids) AND s.paid IS NULL),

@@ -49,7 +49,11 @@ BEGIN
   bal := w.balance; pend := w.pending; sq := w.seq;
   st := CASE WHEN s.id IS NULL THEN 6 WHEN EXISTS (SELECT FROM points_reversal z WHERE z.sale_id = p_sale AND z.refunds > 0) THEN 31
              WHEN EXISTS (SELECT FROM points_reversal z WHERE z.sale_id = p_sale) THEN 7
-             WHEN ts > s.booked_at + interval '10 minutes' THEN 8 ELSE 0 END;
+             WHEN ts > s.booked_at + interval '10 minutes' THEN 8
+             -- Over midnight after the last day of spending: a refund sends them on to their funders.
+             WHEN s.spent_points > 0 AND EXISTS (SELECT FROM points_winding z WHERE z.spend_ends_on < (ts AT TIME ZONE 'Asia/Shanghai')::date) AND EXISTS (
+               SELECT FROM points_lot_use u, points_over((ts AT TIME ZONE 'Asia/Shanghai')::date) o WHERE u.bucket = (wallet % 64)::smallint AND u.wallet_id = wallet
+                 AND u.booked_at = s.booked_at AND u.transfer_id = p_sale AND (o IS NULL OR u.funder_id = ANY (o))) THEN 8 ELSE 0 END;
   IF st = 0 AND s.reason = 2 THEN
     -- Promised: given up, or (paid within these minutes) the row that issued it is undone. Whoever pays holds the float.
     PERFORM 1 FROM points_account z WHERE z.id = s.float_id FOR NO KEY UPDATE;

@@ -122,6 +122,7 @@ BREAKS = {
     "opening balances are the lines of their file, with the money of its bank line": "UPDATE points_opening_line SET points = points + 1",
     "after a closing mode points went to their funders, and after its end none is left": "UPDATE points_transfer SET credit_id = 5 WHERE kind = 17",
     "nothing expires once the issue of a closing mode has ended": "INSERT INTO points_winding_float SELECT min(id), {float} FROM points_winding",
+    "a refund keeps back nothing that its funder has already": "INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points, due_on, balance_after) SELECT wallet_id % 64, wallet_id, now() - interval '3 days', 99999, 1, 1, 17, now(), '2020-01-01', 'x', wallet_id, float_id, 1, '2020-01-01', 0 FROM points_refund WHERE short > 0 LIMIT 1",
     "a refund counts as back with its funder only what was wound up, and each point once": "UPDATE points_refund SET home = 1, home_own = 1 WHERE short > 0",
     "what expired went to breakage, or back to the budget or promotion credit it came from": "UPDATE points_transfer SET credit_id = 3 WHERE kind = 3",
     "one merchant's money becomes another's by points that were spent or bonuses that were charged, not by clearing": "UPDATE points_transfer t SET credit_id = (SELECT min(f.id) FROM points_account f WHERE f.kind = 3 AND f.id <> a.float_id) FROM points_account a WHERE a.id = t.debit_id AND a.kind = 4 AND t.kind = 11",
