@@ -591,7 +591,8 @@ class WholeOracle(Oracle):
             dues[bonus.payer] += due
             owed[bonus.payer] += n - charged - due
         self._pay_claims(terms.float_id, BUFFER, terms.float_id)
-        lapsed = self._lapse(wallet, today, now) if spent else 0
+        came = self._back(sale, bill.spend - kept.spent, spent - promised) if spent > promised else []
+        lapsed = self._lapse(wallet, came, today, now)
         keep_back = 0 if cash_given else min(shorts, cash)
         self.credit[w] -= credit_down
         self.dues += [Due(bill.rest_id, to, fen) for to, fen in sorted(dues.items()) if fen]
@@ -700,12 +701,16 @@ class WholeOracle(Oracle):
             taken += n
         return taken
 
-    def _lapse(self, wallet: Wallet, today: date, now: datetime) -> int:
-        """Rows 24 and 25."""
+    def _lapse(self, wallet: Wallet, came: list[tuple[date, int, date, int]], today: date, now: datetime) -> int:
+        """Row 25: of what came back with this refund, what came too late."""
+        back: dict[tuple[date, int, date], int] = defaultdict(int)
+        for lapses, funder, expires, n in came:
+            back[(lapses if lapses >= today else expires + GRACE, funder, expires)] += n
         lapsed = 0
         for lot in sorted(wallet.lots, key=lambda lot: (lot.lapses, lot.funder, lot.expires)):
-            if lot.matures is None and lot.lapses < today and lot.free:
-                points, lot.points = lot.free, lot.held
+            points = min(lot.free, back.get((lot.lapses, lot.funder, lot.expires), 0)) if lot.matures is None else 0
+            if points and lot.lapses < today:
+                lot.points -= points
                 self.accounts[lot.funder if lot.funder in self.budgets else BREAKAGE] += points
                 wallet.moved(-points, now)
                 lapsed += points
