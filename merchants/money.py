@@ -14,6 +14,7 @@ from django.db.models import F, Sum
 from django.utils.translation import gettext as _
 
 from alliance.calc.worktime import day_start, shanghai_day
+from alliance.metrics import kept
 from merchants.models import Dispute, Merchant, PayoutAccount, PayoutRun, TopUp
 from points import accounts, promises, stated, statements
 from points.models import Account, AccountDay, Claim, CreditLine, Due, MerchantBill, Payout, ReturnDue, Statement
@@ -346,7 +347,8 @@ class Sheet:
 def sheet(merchant: Merchant, statement: Statement) -> Sheet:
     """Return a statement's figures."""
     period = stated.of_statement(statement)
-    sums = stated.sums(period, merchant.outlet_numbers)
+    # What a statement has never changes; that of a large merchant has many thousand lines, and pages.
+    sums = kept(f"statement.sums:{statement.pk}", lambda: stated.sums(period, merchant.outlet_numbers), longest=3_600)
     return Sheet(
         period,
         statement,

@@ -150,6 +150,8 @@ class ScopedAdmin(Permissions, ModelAdmin):
 
     form = VerbForm
     acts: Sequence[acts.Act] = ()
+    # Whoever sees all units sees all rows: none is asked for its own.
+    is_always_of_a_unit: bool = False
     # Whether the search box of the console looks here, and the sign in front of what it finds.
     is_searched: bool = False
     icon: str = "data_object"
@@ -171,6 +173,10 @@ class ScopedAdmin(Permissions, ModelAdmin):
         if not self.has_module_permission(request):
             return rows.none()
         if self.scope == "units":
+            user = request.user
+            assert isinstance(user, User)
+            if self.is_always_of_a_unit and access.is_alliance_wide(user, self.view_permission):
+                return rows
             visible: models.QuerySet[Any] = self.model._default_manager.visible_to(request.user)  # type: ignore[attr-defined]
             return rows.filter(pk__in=visible.values("pk"))
         return rows

@@ -164,7 +164,8 @@ class BankLineAdmin(ScopedAdmin):
     list_display_links = ("value_on", "shown_amount")
     list_filter = (What, ("allotted_to", admin.EmptyFieldListFilter))
     search_fields = ("serial", "payer", "memo")
-    ordering = ("-received_at", "-pk")
+    # As they were booked: of millions of lines the newest page is the end of the key.
+    ordering = ("-pk",)
     fields = (
         ("shown_amount", "value_on", "received_at"),
         ("payer", "memo"),

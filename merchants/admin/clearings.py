@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.cache import cache
 from django.db.models import Count, Sum
 from django.http import HttpRequest
 from django.urls import reverse
@@ -27,6 +28,7 @@ from points import clearing
 from points.admin import links
 from points.models import Clearing, Payout, Statement
 
+KEPT_SECONDS = 7 * 24 * 3600
 TRUE = {True: "success", False: "danger"}
 PAYOUT_TONES = {1: "warning", 2: "info", 3: "info", 4: "success", 5: "danger", 6: ""}
 
@@ -70,13 +72,19 @@ class ClearingAdmin(ExportedAdmin):
     )
 
     def attach(self, rows: Any) -> None:
-        days = [row.pk for row in rows]
+        # A day that is finished has no more statements: its sums are kept.
+        names = {f"clearing.day:{row.pk}:{row.finished_at.timestamp()}": row.pk for row in rows if row.finished_at}
+        known = {names[name]: sums for name, sums in cache.get_many(names).items()}
+        days = [row.pk for row in rows if row.pk not in known]
         found = (
             Statement.objects.filter(clearing__in=days).values_list("clearing").annotate(Count("pk"), Sum("paid_fen"))
         )
-        sums = {on: (n, fen) for on, n, fen in found.order_by()}
+        sums = {on: (n, fen) for on, n, fen in found.order_by()} if days else {}
+        new = {name: sums.get(on, (0, 0)) for name, on in names.items() if on not in known}
+        if new:
+            cache.set_many(new, timeout=KEPT_SECONDS)
         for row in rows:
-            row.sums = sums.get(row.pk, (0, 0))
+            row.sums = known.get(row.pk) or sums.get(row.pk, (0, 0))
 
     def _sums(self, run: Clearing) -> clearing.Sums:
         found: clearing.Sums = once(run, "whole", lambda: clearing.sums(run.pk))

@@ -122,7 +122,7 @@ class MerchantBillAdmin(OwnedAdmin):
     list_filter = (Lateness,)
     # Translators: 账单 B12 或商户名称
     search_help_text = _("A bill (B12) or a merchant's name")
-    ordering = ("-due_on", "-id")
+    ordering = ("-id",)
     fields = (
         ("shown_number", "shown_owner", "shown_state"),
         ("from_on", "until_on", "sales"),

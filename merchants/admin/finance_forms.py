@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from alliance.admin import pages
 from alliance.admin.exporting import ExportedAdmin
-from alliance.admin.scoped import actor_of
+from alliance.admin.scoped import actor_of, once
 from alliance.admin.wording import acting
 from alliance.amounts import read_fen
 from alliance.models import User
@@ -30,7 +30,7 @@ from merchants.admin.owners import owners_of
 from merchants.banks.files import Fault
 from points import accounts
 from points.admin import links
-from points.models import BankStatement
+from points.models import BankLine, BankStatement
 
 LARGEST_FILE = 50 * 1024 * 1024
 FAULTS = {
@@ -182,23 +182,24 @@ class BankStatementAdmin(ExportedAdmin):
     shown_actor = acting("actor", _("actor"))
 
     def attach(self, rows: Any) -> None:
-        from django.db.models import Count, Q
+        from django.db.models import Count
 
-        known = {"amount_fen__lt": 0, "payout__isnull": True, "reassigned_at__isnull": True}
-        of = BankStatement.objects.filter(pk__in=[row.pk for row in rows])
-        found = of.annotate(
-            unknown=Count("booked", filter=Q(**{f"booked__{name}": value for name, value in known.items()})),
-            paid=Count("booked", filter=Q(booked__amount_fen__lt=0, booked__payout__isnull=False)),
-            back=Count("booked", filter=Q(booked__amount_fen__gt=0, booked__payout__isnull=False)),
-        ).values("pk", "unknown", "paid", "back")
-        counts = {row["pk"]: row for row in found}
+        # Of all lines of the files that are listed those are few, and have an index.
+        found = BankLine.objects.unknown_debits().filter(statement__in=[row.pk for row in rows]).order_by()
+        counts = dict(found.values_list("statement").annotate(Count("pk")))
         for row in rows:
-            row.counts = counts[row.pk]
+            row.unknown = counts.get(row.pk, 0)
 
     def _count(self, row: BankStatement, name: str) -> int:
-        if not hasattr(row, "counts"):
-            self.attach([row])
-        return int(row.counts[name])  # type: ignore[attr-defined]
+        """Return how many payouts a file paid, or how many came back with it: its lines are counted once."""
+        from django.db.models import Count, Q
+
+        def count() -> dict[str, int]:
+            lines = BankLine.objects.filter(statement=row, payout__isnull=False)
+            paid, back = Count("pk", filter=Q(amount_fen__lt=0)), Count("pk", filter=Q(amount_fen__gt=0))
+            return lines.aggregate(paid=paid, back=back)
+
+        return int(once(row, "payouts", count)[name])
 
     @display(description=_("opening balance"))
     def shown_opening(self, row: BankStatement) -> str:
@@ -224,7 +225,9 @@ class BankStatementAdmin(ExportedAdmin):
     # Translators: 不明支出
     @display(description=_("debits that nobody knows"))
     def shown_unknown(self, row: BankStatement) -> Any:
-        return links.number(self._count(row, "unknown"))
+        if not hasattr(row, "unknown"):
+            self.attach([row])
+        return links.number(row.unknown)  # type: ignore[attr-defined]
 
     @display(description=_("SHA-256 of the file"))
     def shown_digest(self, row: BankStatement) -> str:

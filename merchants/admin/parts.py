@@ -242,7 +242,8 @@ class TopUpAdmin(PartAdmin):
     list_select_related = ("merchant", "bank_line")
     list_filter = ("state",)
     search_fields = ("merchant__short_name",)
-    ordering = ("-asked_at", "-pk")
+    is_always_of_a_unit = True
+    ordering = ("-pk",)
     fields = (
         ("merchant", "shown_amount", "shown_state"),
         ("asked_at", "shown_asked_by"),

@@ -194,7 +194,8 @@ class PayoutAccountAdmin(ScopedAdmin):
     list_select_related = ("merchant", "unit")
     list_filter = ("state", ("returned_at", admin.EmptyFieldListFilter))
     search_fields = ("merchant__name", "merchant__short_name", "holder")
-    ordering = ("-asked_at", "-pk")
+    is_always_of_a_unit = True
+    ordering = ("-pk",)
     autocomplete_fields = ("merchant",)
     fields = (
         ("shown_whose", "shown_state"),
@@ -341,8 +342,8 @@ class DisputeAdmin(ExportedAdmin):
     list_select_related = ("merchant", "retention", "approval")
     list_filter = ("state",)
     search_fields = ("merchant__name", "merchant__short_name", "reason")
-    # What is open stands first.
-    ordering = ("-opened_at", "-pk")
+    is_always_of_a_unit = True
+    ordering = ("-pk",)
     fields = (
         ("shown_number", "shown_state", "merchant"),
         ("shown_amount", "shown_apart", "shown_statement"),

@@ -97,6 +97,11 @@ class PayoutAccount(models.Model):
         indexes = [
             models.Index(fields=["merchant", "-asked_at"], name="merchants_payoutaccount_of"),
             models.Index(fields=["number_fingerprint"], name="merchants_payoutaccount_same"),
+            # Accounts that the bank sent back, and those that cool down.
+            models.Index(
+                fields=["-returned_at"], name="merchants_payoutaccount_back", condition=Q(returned_at__isnull=False)
+            ),
+            models.Index(fields=["valid_from"], name="merchants_payoutaccount_from", condition=Q(state="current")),
         ]
 
     def __str__(self) -> str:
@@ -214,7 +219,10 @@ class Dispute(models.Model):
         # Translators: 争议
         verbose_name = _("dispute")
         verbose_name_plural = _("disputes")
-        indexes = [models.Index(fields=["merchant", "-opened_at"], name="merchants_dispute_of")]
+        indexes = [
+            models.Index(fields=["merchant", "-opened_at"], name="merchants_dispute_of"),
+            models.Index(fields=["opened_at", "id"], name="merchants_dispute_open", condition=Q(state="open")),
+        ]
         constraints = [
             models.CheckConstraint(name="merchants_dispute_amount_is_positive", condition=Q(amount_fen__gt=0)),
         ]

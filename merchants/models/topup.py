@@ -54,7 +54,11 @@ class TopUp(models.Model):
     class Meta:
         verbose_name = _("top-up")
         verbose_name_plural = _("top-ups")
-        indexes = [models.Index(fields=["merchant", "-asked_at"], name="merchants_topup_merchant")]
+        indexes = [
+            models.Index(fields=["merchant", "-asked_at"], name="merchants_topup_merchant"),
+            # Whose money a line of the bank may be: by the amount that somebody announced.
+            models.Index(fields=["amount_fen"], name="merchants_topup_announced", condition=Q(state="announced")),
+        ]
         constraints = [
             models.CheckConstraint(name="merchants_topup_amount_is_positive", condition=Q(amount_fen__gt=0)),
             models.CheckConstraint(

@@ -14,4 +14,4 @@ def read(name):
 class Migration(migrations.Migration):
     dependencies = [("points", "0018_ends")]
 
-    operations = [read(name) for name in ("privileges",)]
+    operations = [read(name) for name in ("indexes", "privileges")]

@@ -10,7 +10,8 @@ from django.db import connection
 from alliance.actors import Actor
 from alliance.models import City, Trade
 from merchants import onboarding
-from merchants.models import Merchant, Outlet
+from merchants.models import Dispute, Merchant, Outlet, PayoutAccount, TopUp
+from points.models import BankLine, Due, MerchantBill, Payout
 from tests.factories.shops import OPENED, centre, shop
 
 SYSTEM = Actor.system("tests")
@@ -115,3 +116,28 @@ def test_nobody_pays_for_indexes_that_answer_nothing(db: None) -> None:
             " AS unused (t, c))"
         )
         assert cursor.fetchall() == []
+
+
+def questions() -> dict[str, Any]:
+    """What the desks of finance ask, and the index that answers."""
+    unknown = BankLine.objects.unknown_debits().order_by("-received_at", "-pk")
+    current = PayoutAccount.objects.current()
+    return {
+        "points_bank_line_unknown": unknown[:100],
+        "points_due_open": Due.objects.open().filter(to=1),
+        "points_bill_due": MerchantBill.objects.unpaid().order_by("due_on", "pk")[:100],
+        "points_payout_back": Payout.objects.filter(state=Payout.State.RETURNED).order_by("-pk")[:100],
+        "merchants_dispute_open": Dispute.objects.open().order_by("opened_at", "pk")[:100],
+        "merchants_payoutaccount_back": PayoutAccount.objects.filter(returned_at__isnull=False)[:100],
+        "merchants_payoutaccount_from": current.filter(valid_from__gt=OPENED),
+        "merchants_topup_announced": TopUp.objects.filter(state=TopUp.State.ANNOUNCED, amount_fen__in=[1, 2]),
+    }
+
+
+@pytest.mark.parametrize("index", sorted(questions()))
+def test_the_desks_of_finance_use_their_indexes(db: None, index: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    found = plan(questions()[index])
+    assert index in found, found
+    assert "Seq Scan" not in found, found
