@@ -2,7 +2,7 @@
 -- when it is written and leaves when it is settled, so no movement of points pays for them.
 
 -- Debits that nobody knows: the fee bears them until somebody finds out whose they were.
-CREATE INDEX IF NOT EXISTS points_bank_line_unknown ON points_bank_line (received_at) WHERE amount_fen < 0 AND payout_id IS NULL;
+CREATE INDEX IF NOT EXISTS points_bank_line_unknown ON points_bank_line (id) WHERE amount_fen < 0 AND payout_id IS NULL;
 -- Late refunds whose close has not paid yet, by who gets it.
 CREATE INDEX IF NOT EXISTS points_due_open ON points_due (to_id) WHERE paid < amount;
 -- Bills by their last day; points_bill_unpaid finds those whose promises are dropped.

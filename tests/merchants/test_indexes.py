@@ -120,7 +120,7 @@ def test_nobody_pays_for_indexes_that_answer_nothing(db: None) -> None:
 
 def questions() -> dict[str, Any]:
     """What the desks of finance ask, and the index that answers."""
-    unknown = BankLine.objects.unknown_debits().order_by("-received_at", "-pk")
+    unknown = BankLine.objects.unknown_debits().order_by("-pk")
     current = PayoutAccount.objects.current()
     return {
         "points_bank_line_unknown": unknown[:100],
