@@ -245,6 +245,15 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "no-reply@localhost")
 HOLD_MINUTES = env.number("HOLD_MINUTES", 30)
 if not 1 <= HOLD_MINUTES <= 7 * 24 * 60:
     raise env.BadSetting(f"HOLD_MINUTES={HOLD_MINUTES} is not between 1 and 10080 (see docs/settings.md)")
+# What tills may take in points while they are offline: on one bill, and of one member in a day.
+OFFLINE_SPEND_FEN = env.number("OFFLINE_SPEND_FEN", 2_000)
+OFFLINE_SPEND_DAY_FEN = env.number("OFFLINE_SPEND_DAY_FEN", 4_000)
+if not 0 <= OFFLINE_SPEND_FEN <= 20_000:
+    raise env.BadSetting(f"OFFLINE_SPEND_FEN={OFFLINE_SPEND_FEN} is not between 0 and 20000 (see docs/settings.md)")
+if not 0 <= OFFLINE_SPEND_DAY_FEN <= 20_000:
+    raise env.BadSetting(
+        f"OFFLINE_SPEND_DAY_FEN={OFFLINE_SPEND_DAY_FEN} is not between 0 and 20000 (see docs/settings.md)"
+    )
 REFUND_DAYS = env.number("REFUND_DAYS", 60)
 # What inviting can bring one member in a day and a calendar year.
 REFERRAL_DAY_POINTS = env.number("REFERRAL_DAY_POINTS", 2_000)

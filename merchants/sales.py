@@ -11,7 +11,7 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -23,16 +23,18 @@ from alliance.amounts import AMOUNT_INVALID
 from alliance.calc.money import MAX_FEN
 from alliance.calc.worktime import shanghai_day
 from alliance.refusals import Refused, declare
-from merchants import guesses, tills
+from merchants import guesses, offline, tills
 from merchants.calc import memberfield
 from merchants.guesses import Whose
-from merchants.models import Outlet
+from merchants.models import OfflineSpend, Outlet
+from merchants.offline import Taken
 from merchants.tills import Member
 from points import awards, bills, terms
 from points.awards import Said
 from points.bills import Bill, Caller, Outcome, OutletRef
 from points.calc import rebate
 from points.calc.rules import Line
+from points.calc.tender import paid_in_money
 from points.models import Sale, Terms
 from points.refusals import SALE_UNKNOWN
 
@@ -40,11 +42,6 @@ TIME_OUT_OF_RANGE = declare(
     "time_out_of_range", 422, _("A sale can be sent up to 30 days after it happened, and not before. Check the clock.")
 )
 BATCH_SIZE = declare("batch_size", 422, _("A batch holds 1 to %(limit)s sales. Send the rest in another one."))
-SPEND_IN_BATCH = declare(
-    "spend_in_batch",
-    422,
-    _("A batch holds sales only. Send a bill that takes points by itself, with the member present."),
-)
 REFERENCE_INVALID = declare(
     "reference_invalid", 422, _("A reference has no control characters. Send what is printed on your receipt.")
 )
@@ -79,7 +76,8 @@ class Request:
     eligible_fen: int | None = None
     reference: str = ""
     occurred_at: datetime | None = None
-    # When the device had last sent everything off. It says nothing of the bill: no part of what makes two the same.
+    # When the device had last sent everything off, by its own word. It says nothing of the bill: no part of what makes
+    # two the same.
     synced_at: datetime | None = None
     # What was bought, with prices that add up to the bill; rules read it. Empty: the bill is one line of no category.
     lines: tuple[Line, ...] = ()
@@ -114,15 +112,20 @@ class Request:
         if self.occurred_at and not at - LATEST <= self.occurred_at <= at + EARLY:
             raise TIME_OUT_OF_RANGE()
 
-    def sold_at(self, at: datetime) -> datetime:
+    def sold_at(self, at: datetime, mark: datetime | None = None) -> datetime:
         """Return whose terms and rules count: the till's time, while it can be believed, else the arrival's (row 41).
 
-        It can be for 72 hours, and not when the device had sent everything off since.
+        It can be for 72 hours, and not when the device had sent everything off since: by the mark that is kept of it
+        (offline.last_sync), or by its own word.
         """
         if self.occurred_at is None or self.occurred_at < at - LATE:
             return at
-        is_before_sync = self.synced_at is not None and self.occurred_at <= self.synced_at <= at + EARLY
-        return at if is_before_sync else self.occurred_at
+        syncs = [sync for sync in (mark, self.synced_at) if sync is not None and sync <= at + EARLY]
+        return at if any(self.occurred_at < sync for sync in syncs) else self.occurred_at
+
+    def is_late(self, at: datetime) -> bool:
+        """Whether the till kept it for a while before it sent it."""
+        return self.occurred_at is not None and self.occurred_at < at - offline.FRESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,15 @@ class BatchItem:
 
     key: str
     request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class AtRisk:
+    """Points taken offline that the wallet had not: no entry. The money part is booked, if there was any."""
+
+    points: int
+    receipt: Receipt | None
+    is_replay: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,21 +252,31 @@ def quote(*, outlet: Outlet, member: Member | None, request: Request, at: dateti
 
 
 def record(
-    *, outlet: Outlet, request: Request, caller: Caller, key: str, actor: Actor, at: datetime, pin: str = ""
+    *,
+    outlet: Outlet,
+    request: Request,
+    caller: Caller,
+    key: str,
+    actor: Actor,
+    at: datetime,
+    pin: str = "",
+    device: str = "",
 ) -> Receipt:
     """Book a bill once: points are spent first, then earned on what was paid in money, in one journal.
 
     A float that is too small makes a sale without points (status "without_points"), which no later top-up changes; with
-    room on its credit line the merchant promises them (status "promised").
+    room on its credit line the merchant promises them (status "promised"). device: which one of the caller's sent it.
     Refuses: merchant_not_live, outlet_closed, amount_invalid, reference_invalid, time_out_of_range, terms_missing,
     pin_needed, key_reused, what tills.identify refuses, and of the book spend_share_exceeded, points_short,
     wallet_frozen, wallet_unknown.
     """
     body = request.body(outlet.pk)
+    device = offline.device_name(caller, actor, device)
     try:
         request.check(at)
+        mark = offline.last_sync(caller, device) if request.is_late(at) else None
         with _transaction_for(request):
-            outcome, refused, bill = _serve(outlet, request, caller, key, body, actor, at, pin)
+            outcome, refused, bill = _serve(outlet, request, caller, key, body, actor, at, pin, mark)
         if refused:
             raise refused
     except Refused as refusal:
@@ -265,7 +287,10 @@ def record(
         return receipt_of(outlet, request, stored)
     if outcome is None or bill is None:
         raise RuntimeError("a bill was neither booked nor refused")
-    return receipt_of(outlet, request, outcome, bill)
+    receipt = receipt_of(outlet, request, outcome, bill)
+    if request.occurred_at and request.is_late(at) and request.occurred_at >= at - LATE:
+        offline.sync(caller, device, request.occurred_at)
+    return receipt
 
 
 def _transaction_for(request: Request) -> AbstractContextManager[Any]:
@@ -276,7 +301,15 @@ def _transaction_for(request: Request) -> AbstractContextManager[Any]:
 
 
 def _serve(
-    outlet: Outlet, request: Request, caller: Caller, key: str, body: str, actor: Actor, at: datetime, pin: str
+    outlet: Outlet,
+    request: Request,
+    caller: Caller,
+    key: str,
+    body: str,
+    actor: Actor,
+    at: datetime,
+    pin: str,
+    mark: datetime | None,
 ) -> tuple[Outcome | None, Refused | None, Bill | None]:
     """Find the member and book. A refusal that must leave a trace (a wrong PIN is counted) is returned, not raised."""
     tills.check_serving(outlet)
@@ -291,7 +324,7 @@ def _serve(
             return None, refusal, None
     if request.spend_points:
         tills.take(member)
-    event_at = request.sold_at(at)
+    event_at = request.sold_at(at, mark)
     in_force = terms_at(outlet, event_at)
     bill = bill_of(outlet, in_force, member.wallet_id, request, event_at, key=key, body=body)
     (outcome,) = bills.post([bill], caller=caller, actor=actor)
@@ -324,12 +357,21 @@ def void(*, outlet: Outlet, sale_id: int, caller: Caller, key: str, actor: Actor
 
 
 def batch(
-    *, outlet: Outlet, items: Sequence[BatchItem], caller: Caller, actor: Actor, at: datetime
-) -> list[Receipt | Refused]:
+    *,
+    outlet: Outlet,
+    items: Sequence[BatchItem],
+    caller: Caller,
+    actor: Actor,
+    at: datetime,
+    device: str = "",
+    more_follows: bool = False,
+) -> list[Receipt | AtRisk | Refused]:
     """Book many sales of one outlet, each for itself: the answer has a receipt or a refusal per item, in order.
 
     They are posted grouped by bucket, so that batches side by side seldom wait for each other; the sales of one member
-    stay in their order. Spending is not for batches: it needs the member at the till.
+    stay in their order. Points are taken only as far as tills may take them offline (row 42); of those that the wallet
+    has not the money part is booked in a second call, under a request key of its own, and a repetition makes that up.
+    device: which one of the caller's sent them. more_follows: it has not sent everything off yet.
     Refuses as a whole: batch_size, key_twice_in_batch, merchant_not_live, outlet_closed.
     """
     if not 1 <= len(items) <= BATCH_LIMIT:
@@ -337,58 +379,179 @@ def batch(
     if len({item.key for item in items}) < len(items):
         raise KEY_TWICE()
     tills.check_serving(outlet)
-    answers: list[Receipt | Refused | None] = [None] * len(items)
+    device = offline.device_name(caller, actor, device)
+    mark = offline.last_sync(caller, device) if any(item.request.occurred_at for item in items) else None
+    answers: list[Receipt | AtRisk | Refused | None] = [None] * len(items)
     # Outside a transaction the book can repeat a call that got in another one's way; codes need one (see record).
     has_codes = any(_is_code(item.request) for item in items)
     with transaction.atomic() if has_codes else nullcontext():
-        drafts = _drafts(outlet, items, answers, caller, at, guesses.who(caller, actor))
+        drafts = _drafts(outlet, items, answers, caller, at, guesses.who(caller, actor), mark)
+        drafts = _with_codes(outlet, items, answers, caller, at, drafts)
         drafts.sort(key=lambda draft: (draft.bill.wallet_id % BUCKETS, draft.bill.wallet_id, draft.position))
         outcomes = bills.post([draft.bill for draft in drafts], caller=caller, actor=actor)
-    for draft, outcome in zip(drafts, outcomes, strict=True):
+        answered = list(zip(drafts, outcomes, strict=True))
+        offline.write_down([(draft.taken, outcome) for draft, outcome in answered if draft.taken], caller, at)
+    for draft, outcome in answered:
         try:
             answers[draft.position] = receipt_of(outlet, items[draft.position].request, outcome, draft.bill)
         except Refused as refusal:
             answers[draft.position] = refusal
-    return [answer for answer in answers if answer is not None]
+    first = {draft.position for draft, outcome in answered if not outcome.replayed}
+    _book_money(outlet, items, answers, caller, actor, at, mark, first)
+    done = [answer for answer in answers if answer is not None]
+    if not any(_is_passing(answer) for answer in done):
+        _mark(items, caller, device, at, has_all=bool(first) and not more_follows)
+    return done
+
+
+def _mark(items: Sequence[BatchItem], caller: Caller, device: str, at: datetime, *, has_all: bool) -> None:
+    """Move the device's last sync: to now when it has sent all that it kept, else to the newest that it has sent.
+
+    A batch that was answered before says nothing of what the till has rung up since.
+    """
+    if has_all:
+        offline.sync(caller, device, at)
+        return
+    times = [item.request.occurred_at for item in items if item.request.occurred_at]
+    if believed := [time for time in times if at - LATE <= time <= at]:
+        offline.sync(caller, device, max(believed))
+
+
+def _is_passing(answer: Receipt | AtRisk | Refused) -> bool:
+    """Whether the till will send it again: then it has not sent everything off."""
+    return isinstance(answer, Refused) and (
+        answer.status == 429 or answer.status >= 500 or answer.code == "in_progress"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
     position: int
     bill: Bill
+    # Of a member whose code was scanned offline.
+    taken: Taken | None = None
 
 
 def _drafts(
     outlet: Outlet,
     items: Sequence[BatchItem],
-    answers: list[Receipt | Refused | None],
+    answers: list[Receipt | AtRisk | Refused | None],
     caller: Caller,
     at: datetime,
     whose: Whose,
+    mark: datetime | None,
 ) -> list[_Draft]:
     """Return the bills that can be posted; what is said of the others is written into `answers`."""
     drafts = []
     in_force: dict[date, Terms] = {}
-    members = tills.find_many(outlet=outlet, given=[item.request.member for item in items], at=at, whose=whose)
+    given = [item.request.member for item in items]
+    scanned = [_scanned_at(item.request, at) for item in items]
+    members = tills.find_many(outlet=outlet, given=given, at=at, whose=whose, scanned=scanned)
     for position, (item, found) in enumerate(zip(items, members, strict=True)):
         request = item.request
         body = request.body(outlet.pk)
         try:
             request.check(at)
-            if request.spend_points:
-                raise SPEND_IN_BATCH()
             if isinstance(found, Refused):
                 raise found
-            event_at = request.sold_at(at)
+            offline.refuse(found, request.spend_points, request.occurred_at, at - LATE)
+            event_at = request.sold_at(at, mark)
             # Agreements begin at midnight, so that one look serves a whole day.
             day = shanghai_day(event_at)
             if day not in in_force:
                 in_force[day] = terms_at(outlet, event_at)
             bill = bill_of(outlet, in_force[day], found.wallet_id, request, event_at, key=item.key, body=body)
-            drafts.append(_Draft(position, bill))
+            is_coded = found.step is not None and request.occurred_at is not None
+            taken = Taken(position, bill, found, request.occurred_at) if is_coded and request.occurred_at else None
+            drafts.append(_Draft(position, bill, taken))
         except Refused as refusal:
             answers[position] = _stored(outlet, item, caller, body) or refusal
     return drafts
+
+
+def _scanned_at(request: Request, at: datetime) -> datetime | None:
+    """Return for which time a code is read; None: for now."""
+    then = request.occurred_at
+    if then is None and request.spend_points:
+        # Refused below; the code is not used up for that.
+        return at
+    return then if then is not None and at - LATEST <= then <= at + EARLY else None
+
+
+def _with_codes(
+    outlet: Outlet,
+    items: Sequence[BatchItem],
+    answers: list[Receipt | AtRisk | Refused | None],
+    caller: Caller,
+    at: datetime,
+    drafts: list[_Draft],
+) -> list[_Draft]:
+    """Use up the codes that were scanned offline; return the bills that can still be posted."""
+    refused = offline.take([draft.taken for draft in drafts if draft.taken], at)
+    for position, refusal in refused.items():
+        item = items[position]
+        answers[position] = _stored(outlet, item, caller, item.request.body(outlet.pk)) or refusal
+    return [draft for draft in drafts if draft.position not in refused]
+
+
+def _book_money(
+    outlet: Outlet,
+    items: Sequence[BatchItem],
+    answers: list[Receipt | AtRisk | Refused | None],
+    caller: Caller,
+    actor: Actor,
+    at: datetime,
+    mark: datetime | None,
+    first: set[int],
+) -> None:
+    """Book the money part of what was taken offline and no wallet had; one after another, each once."""
+    short = [
+        position for position, item in enumerate(items) if item.request.spend_points and _is_short(answers[position])
+    ]
+    rows = offline.not_covered(caller, [items[position].key for position in short])
+    for position in short:
+        item = items[position]
+        if (row := rows.get(item.key)) is not None:
+            try:
+                receipt = _money_of(outlet, item, row, caller, actor, at, mark) if row.cash_fen else None
+            except Refused as refusal:
+                answers[position] = refusal
+                continue
+            is_replay = receipt.is_replay if receipt else position not in first
+            answers[position] = AtRisk(row.points, receipt, is_replay)
+
+
+def _is_short(answer: Receipt | AtRisk | Refused | None) -> bool:
+    return isinstance(answer, Refused) and answer.code == "points_short"
+
+
+def _money_of(
+    outlet: Outlet,
+    item: BatchItem,
+    row: OfflineSpend,
+    caller: Caller,
+    actor: Actor,
+    at: datetime,
+    mark: datetime | None,
+) -> Receipt:
+    """Book the money part as the sale that it was. Its first answer stays, whatever is in force when it is repeated."""
+    key, body = offline.cash_key(item.key), json.dumps(["money", item.request.body(outlet.pk)])
+    request = replace(
+        item.request,
+        bill_fen=row.cash_fen,
+        spend_points=0,
+        lines=paid_in_money(item.request.lines, row.cash_fen),
+    )
+    stored = bills.answered(caller, key, body)
+    if stored is not None:
+        receipt = receipt_of(outlet, request, stored)
+    else:
+        event_at = request.sold_at(at, mark)
+        bill = bill_of(outlet, terms_at(outlet, event_at), row.wallet_id, request, event_at, key=key, body=body)
+        (outcome,) = bills.post([bill], caller=caller, actor=actor)
+        receipt = receipt_of(outlet, request, outcome, bill)
+    offline.booked_as(row, receipt.sale_id)
+    return receipt
 
 
 def _stored(outlet: Outlet, item: BatchItem, caller: Caller, body: str) -> Receipt | Refused | None:

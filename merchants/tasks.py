@@ -14,7 +14,7 @@ from alliance import jobs
 from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
-from merchants import clearing, tills
+from merchants import clearing, offline, sales, tills
 from points.clearing import Run
 from points.models import Clearing
 
@@ -23,8 +23,10 @@ CLEAR = clearing.JOB
 
 @shared_task
 def forget_tokens() -> int:
-    """Delete member tokens that were spent and have expired, a day later."""
-    return tills.forget(timezone.now() - timedelta(days=1))
+    """Delete member tokens that were spent and have expired, a day later; and last syncs that mean nothing any more."""
+    now = timezone.now()
+    offline.forget(now - sales.LATE - timedelta(days=1))
+    return tills.forget(now - timedelta(days=1))
 
 
 @shared_task

@@ -75,6 +75,8 @@ class Member:
     mark: str
     until: datetime
     nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
+    # Of a code that was scanned offline: its step, not used up yet.
+    step: int | None = None
 
     @property
     def is_sure(self) -> bool:
@@ -166,18 +168,24 @@ def find(*, outlet: Outlet, given: str, at: datetime, whose: Whose) -> Member:
     return _find(outlet, kind, text, at, Tries(whose))
 
 
-def _find(outlet: Outlet, kind: str, text: str, at: datetime, tries: Tries) -> Member:
+def _find(
+    outlet: Outlet, kind: str, text: str, at: datetime, tries: Tries, by: Callable[[str, datetime], Found] | None = None
+) -> Member:
     tries.check(kind)
     try:
-        return _member(_WAYS[kind](text, at), outlet, at)
+        return _member((by or _WAYS[kind])(text, at), outlet, at)
     except Refused as refusal:
         tries.count(refusal, text)
         raise
 
 
-def find_many(*, outlet: Outlet, given: Sequence[str], at: datetime, whose: Whose) -> list[Member | Refused]:
+def find_many(
+    *, outlet: Outlet, given: Sequence[str], at: datetime, whose: Whose, scanned: Sequence[datetime | None] = ()
+) -> list[Member | Refused]:
     """Find many members as if they were asked for one after another: in their order, and after too many wrong ones
     nothing more is told. Phones, numbers and cards are one question to the book.
+
+    scanned: when each was given to a till that was offline; a code is read for that time and not used up.
     """
     asked: list[tuple[str, str] | Refused] = []
     for text in given:
@@ -188,15 +196,27 @@ def find_many(*, outlet: Outlet, given: Sequence[str], at: datetime, whose: Whos
     numbers = list({one for one in asked if not isinstance(one, Refused) and one[0] in _NUMBERS})
     known = dict(zip(numbers, book.many(numbers, at), strict=True))
     tries = Tries(whose)
-    return [one if isinstance(one, Refused) else _one_of_many(outlet, *one, known, at, tries) for one in asked]
+    times = scanned or [None] * len(asked)
+    return [
+        one if isinstance(one, Refused) else _one_of_many(outlet, *one, known, at, tries, then)
+        for one, then in zip(asked, times, strict=True)
+    ]
 
 
 def _one_of_many(
-    outlet: Outlet, kind: str, text: str, known: dict[tuple[str, str], Found | Refused], at: datetime, tries: Tries
+    outlet: Outlet,
+    kind: str,
+    text: str,
+    known: dict[tuple[str, str], Found | Refused],
+    at: datetime,
+    tries: Tries,
+    scanned_at: datetime | None,
 ) -> Member | Refused:
     try:
         if kind == memberfield.TOKEN:
             return read_token(text, outlet_id=outlet.pk, at=at)
+        if kind == memberfield.CODE and scanned_at is not None:
+            return _find(outlet, kind, text, scanned_at, tries, by=book.by_code_of)
         if kind not in _NUMBERS:
             return _find(outlet, kind, text, at, tries)
         tries.check(kind)
@@ -210,7 +230,7 @@ def _one_of_many(
 
 
 def _member(found: Found, outlet: Outlet, at: datetime) -> Member:
-    return Member(found.wallet_id, outlet.pk, found.proof, found.tier, found.mark, at + LIFETIME)
+    return Member(found.wallet_id, outlet.pk, found.proof, found.tier, found.mark, at + LIFETIME, step=found.step)
 
 
 def read(given: str) -> tuple[str, str]:

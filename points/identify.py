@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -29,6 +29,11 @@ from points.models import Handle, Pass
 
 CODE_UNKNOWN = declare("code_unknown", 404, _("This is no member code. Ask the member to show it again."))
 CODE_EXPIRED = declare("code_expired", 409, _("This code is over. Scan the one that the member's phone shows now."))
+CODE_ELSEWHEN = declare(
+    "code_of_another_time",
+    409,
+    _("This member code is not of the time at which it is said to have been scanned. Check the till's clock."),
+)
 CODE_USED = declare("code_used", 409, _("This code was used already. Wait for the next one, at most 30 seconds."))
 MEMBER_UNKNOWN = declare(
     "member_unknown", 404, _("No member has this number. Check it, or let the customer join first.")
@@ -43,6 +48,8 @@ TRIES = 5
 LOCKED_FOR = timedelta(minutes=15)
 # How far back a code is still recognised as one that is over: an hour.
 OLD_STEPS = 120
+# So long it is known which codes were used: 72 hours, and an hour for clocks.
+KEPT_STEPS = 73 * 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,8 @@ class Found:
     proof: str
     tier: int
     mark: str
+    # Of a code that was read for an earlier time: its step, not used up yet.
+    step: int | None = None
 
 
 # --- finding ------------------------------------------------------------------------------------
@@ -78,9 +87,60 @@ def by_code(code: str, at: datetime) -> Found:
             for s in range(now - 2, now - 2 - OLD_STEPS, -1)
         )
         raise CODE_EXPIRED() if was_ours else CODE_UNKNOWN()
-    if not Pass.objects.filter(pk=member_pass.pk, code_step__lt=step).update(code_step=step):
+    if not _use(member_pass.pk, step, now):
         raise CODE_USED()
     return _found(member_pass.wallet_id, member_pass.wallet.tier, secret, "code", at)
+
+
+def by_code_of(code: str, scanned_at: datetime) -> Found:
+    """Find by a code that a till scanned earlier, while it was offline; `use_steps` uses it up.
+
+    It has to be of the step of that time, or of one next to it. Refuses: code_unknown, code_of_another_time.
+    """
+    number = codes.read(code)
+    member_pass = (
+        Pass.objects.select_related("wallet").filter(code_number=number).first() if number is not None else None
+    )
+    if number is None or member_pass is None:
+        raise CODE_UNKNOWN()
+    secret, digits = bytes(member_pass.code_secret), "".join(code.split())
+    then = codes.step_of(scanned_at)
+    # The nearest ones first.
+    for away in sorted(range(-OLD_STEPS, OLD_STEPS + 1), key=abs):
+        if hmac.compare_digest(codes.digits_of(number, secret, then + away), digits):
+            if abs(away) > 1:
+                raise CODE_ELSEWHEN()
+            found = _found(member_pass.wallet_id, member_pass.wallet.tier, secret, "code", scanned_at)
+            return replace(found, step=then + away)
+    raise CODE_UNKNOWN()
+
+
+def lock_passes(wallet_ids: Iterable[int]) -> dict[int, set[int]]:
+    """Lock the passes in the order of their numbers, until the end of the transaction; return which steps are used."""
+    rows = Pass.objects.select_for_update(no_key=True).filter(pk__in=set(wallet_ids)).order_by("pk")
+    return {row.pk: {row.code_step, *row.used_steps} for row in rows}
+
+
+def use_steps(steps: Iterable[tuple[int, int]], at: datetime) -> None:
+    """Use up the codes (wallet, step), whose passes are locked and which were found unused."""
+    oldest = codes.step_of(at) - KEPT_STEPS
+    with connection.cursor() as cursor:
+        for wallet_id, step in steps:
+            cursor.execute(_USE_EARLIER, [step, oldest, step, wallet_id])
+
+
+def _use(wallet_id: int, step: int, now: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_USE, [step, now - KEPT_STEPS, step, wallet_id, step])
+        return cursor.rowcount == 1
+
+
+_USE_EARLIER = """UPDATE points_pass SET code_step = greatest(code_step, %s),
+    used_steps = ARRAY(SELECT s FROM unnest(used_steps) s WHERE s >= %s) || %s::bigint
+  WHERE wallet_id = %s"""
+_USE = """UPDATE points_pass SET code_step = %s,
+    used_steps = ARRAY(SELECT s FROM unnest(used_steps) s WHERE s >= %s) || %s::bigint
+  WHERE wallet_id = %s AND code_step < %s"""
 
 
 def by_phone(phone: str, at: datetime) -> Found:

@@ -43,6 +43,7 @@ class SaleView(MerchantView):
         pin = fields.pin()
         reference = fields.reference()
         occurred_at = fields.When(required=False, help_text="When it happened, if sent later; up to 30 days ago.")
+        device = fields.device()
 
     @extend_schema(operation_id="recordSale", tags=["sales"], request=Input, parameters=[REQUEST_KEY], responses=BOOKED)
     def post(self, request: Request) -> Response:
@@ -69,6 +70,7 @@ class SaleView(MerchantView):
             actor=self.actor,
             at=timezone.now(),
             pin=data.get("pin", ""),
+            device=data.get("device", ""),
         )
         return replied(told(receipt), is_replay=receipt.is_replay)
 

@@ -145,6 +145,36 @@ def reference() -> Text:
     return Text(required=False, allow_blank=True, max_length=64, help_text="Your receipt number; no personal data.")
 
 
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"})
+class Device(Text):
+    """How a device calls itself, always the same."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not _DEVICE.fullmatch(text):
+            self.fail("invalid")
+        return text
+
+
+_DEVICE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+def device() -> Device:
+    return Device(
+        required=False,
+        max_length=64,
+        help_text="Which of your devices sends this, always the same word; left out, the API key is one device.",
+    )
+
+
+def more_follows() -> serializers.BooleanField:
+    return serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="True: the device has kept more and sends it next, oldest first.",
+    )
+
+
 class BillLine(Body):
     """A line of the bill as it was printed: rules look at what was bought."""
 

@@ -3,6 +3,7 @@
 from merchants.models.agreement import Agreement
 from merchants.models.key import ApiKey
 from merchants.models.merchant import Merchant
+from merchants.models.offline import OfflineSpend, SyncMark
 from merchants.models.outlet import Outlet, Till
 from merchants.models.payout import Dispute, PayoutAccount, PayoutLine, PayoutRun
 from merchants.models.refund import RefundNote
@@ -15,6 +16,7 @@ __all__ = [
     "ApiKey",
     "Dispute",
     "Merchant",
+    "OfflineSpend",
     "Outlet",
     "PayoutAccount",
     "PayoutLine",
@@ -22,6 +24,7 @@ __all__ = [
     "RefundNote",
     "SpentToken",
     "Staff",
+    "SyncMark",
     "Till",
     "TopUp",
 ]

@@ -1,10 +1,14 @@
-"""What tills did without a connection: their last sync, and points at the merchant's risk."""
+"""What tills did without a connection: which codes of a member were used, so that each counts once, also later."""
 
 from pathlib import Path
 
-from django.db import migrations
+from django.contrib.postgres.fields import ArrayField
+from django.db import migrations, models
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
+
+# A constant default: the rows are not written anew.
+USED_STEPS = "ALTER TABLE points_pass ADD COLUMN used_steps bigint[] NOT NULL DEFAULT '{}'"
 
 
 def read(name):
@@ -14,4 +18,16 @@ def read(name):
 class Migration(migrations.Migration):
     dependencies = [("points", "0022_closing_modes")]
 
-    operations = [read(name) for name in ("privileges",)]
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunSQL(USED_STEPS, "ALTER TABLE points_pass DROP COLUMN used_steps")],
+            state_operations=[
+                migrations.AddField(
+                    model_name="pass",
+                    name="used_steps",
+                    field=ArrayField(models.BigIntegerField(), default=list),
+                )
+            ],
+        ),
+        read("privileges"),
+    ]

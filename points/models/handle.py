@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -47,6 +48,8 @@ class Pass(models.Model):
     code_number = models.IntegerField(unique=True)
     code_secret = models.BinaryField()
     code_step = models.BigIntegerField(default=0)
+    # The steps whose codes were taken within the last 72 hours, also by tills that were offline then.
+    used_steps = ArrayField(models.BigIntegerField(), default=list)
     pin_hash = models.CharField(max_length=128, default="", blank=True)
     pin_tries = models.SmallIntegerField(default=0)
     pin_locked_until = models.DateTimeField(null=True)

@@ -27,7 +27,7 @@ END $$;
 GRANT SELECT ON SEQUENCE points_transfer_id TO {role};
 -- Not history: who finds a wallet, a wallet's tier.
 GRANT INSERT, UPDATE (ends_at) ON points_handle TO {role};
-GRANT INSERT, UPDATE (code_secret, code_step, pin_hash, pin_tries, pin_locked_until) ON points_pass TO {role};
+GRANT INSERT, UPDATE (code_secret, code_step, used_steps, pin_hash, pin_tries, pin_locked_until) ON points_pass TO {role};
 GRANT UPDATE (tier, frozen_at) ON points_wallet TO {role};
 GRANT UPDATE (title) ON points_account TO {role};
 -- A proof is added and never changed; its chain is written by a trigger. Buckets are let go by points_prune_proofs alone.

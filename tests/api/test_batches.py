@@ -106,11 +106,11 @@ def test_one_key_twice_is_refused_as_a_whole(town: Town, pos: Machine) -> None:
     assert Sale.objects.filter(outlet_id=town.hotpot.outlet.pk).count() == 0
 
 
-def test_spending_is_not_for_batches(town: Town, pos: Machine) -> None:
+def test_spending_needs_the_members_code(town: Town, pos: Machine) -> None:
     sent = batch(town, item("key-number-1", token(town.hotpot, town.lin.wallet_id), spend_points=100))
     told = pos.post("sales/batch", sent).json()
     assert told["results"][0]["status"] == "refused"
-    assert told["results"][0]["problem"]["fields"][0]["field"] == "spend_points"
+    assert told["results"][0]["problem"]["code"] == "offline_spend_needs_code"
     assert Sale.objects.filter(outlet_id=town.hotpot.outlet.pk).count() == 0
 
 

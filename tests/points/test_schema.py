@@ -8,7 +8,7 @@ from django.db import connection, models
 
 TYPES = {
     "smallint": "smallint", "integer": "integer", "bigint": "bigint", "date": "date", "uuid": "uuid", "boolean": "boolean", "bytea": "bytea", "jsonb": "jsonb", "text": "text",
-    "timestamp with time zone": "timestamp with time zone", "character varying": "varchar",
+    "timestamp with time zone": "timestamp with time zone", "character varying": "varchar", "ARRAY": "bigint[]",
 }  # fmt: skip
 
 
