@@ -50,7 +50,7 @@ AT_RISK = declare(
     _("The wallet lacked the %(points)s points taken offline: they are not booked, and the shop bears them."),
 )
 
-# What is sent within five minutes was not kept: it moves no mark, so that a busy till never writes one row all the time.
+# What is sent within five minutes was not kept: it moves no mark, so that a busy till does not write one row all day.
 FRESH = timedelta(minutes=5)
 # As many devices of one caller are told apart; further ones count as one together.
 MOST_DEVICES = 2_000

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Sum
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
 
 from alliance.calc.worktime import shanghai_day
-from merchants import leaving, leaving_shown, money, offline
+from merchants import leaving, leaving_shown, money
 from merchants.access import DeskRequest, money_only
 from merchants.models import PayoutAccount
 from merchants.web import frame
@@ -48,7 +47,6 @@ def money_page(request: DeskRequest) -> HttpResponse:
         "standing": clearing.standing_of(merchant.book.float_id),
         "account": account,
         "asked": on_file.get(PayoutAccount.State.ASKED),
-        "offline_fen": offline.of_merchant(merchant).aggregate(fen=Sum("points", default=0))["fen"],
         "leaving": leaving_shown.WORDS[leaving.way_of(merchant).state],
         "today": today,
         "now": now,
