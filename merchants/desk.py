@@ -138,7 +138,7 @@ def unknown_debits(at: datetime) -> list[BankLine]:
 
     def reckon() -> list[int]:
         files = BankStatement.objects.filter(to_on__gte=shanghai_day(at) - timedelta(days=UNKNOWN_DAYS)).values("pk")
-        found = BankLine.objects.unknown_debits().filter(statement__in=files).order_by("-received_at", "-pk")
+        found = BankLine.objects.unknown_debits().filter(statement__in=files).order_by("-pk")
         return list(found.values_list("pk", flat=True)[:100])
 
     numbers = kept("desk.unknown_debits", reckon)
