@@ -57,7 +57,7 @@ class Metric:
     is_alliance_wide: bool = False
 
 
-UNITS = ("count", "fen", "points", "ratio", "days")
+UNITS = ("count", "fen", "points", "ratio", "times", "days")
 _METRICS: dict[str, Metric] = {}
 
 

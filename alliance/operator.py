@@ -14,9 +14,12 @@ class Operator:
     name: str
     tax_number: str
     bank: str
+    account: str
     account_name: str
 
 
 def operator() -> Operator:
     account_name = settings.BANK_ACCOUNT_NAME or settings.OPERATOR_NAME
-    return Operator(settings.OPERATOR_NAME, settings.OPERATOR_TAX_NUMBER, settings.BANK_NAME, account_name)
+    return Operator(
+        settings.OPERATOR_NAME, settings.OPERATOR_TAX_NUMBER, settings.BANK_NAME, settings.BANK_ACCOUNT, account_name
+    )

@@ -155,7 +155,7 @@ def spent_elsewhere(at: datetime, scope: Scope) -> Value:
     numerator="points spent * 365",
     denominator="sum of the daily balances",
     window="90 days",
-    unit="ratio",
+    unit="times",
     is_alliance_wide=True,
 )
 def points_velocity(at: datetime, scope: Scope) -> Value:

@@ -132,6 +132,9 @@ def _shown(unit: str, value: float | int | None) -> tuple[str, str]:
             return thousands(int(value)), f"≈ {yuan(int(value))}"
         case "ratio":
             return f"{value * 100:.2f}%", ""
+        case "times":
+            # Translators: 次
+            return f"{value:.1f}", str(_("times"))
         case "days":
             return f"{value:.1f}", str(_("days"))
         case _:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
 
 from alliance.admin import pages
 from alliance.admin.exporting import ExportedAdmin
@@ -93,7 +93,7 @@ def propose(request: HttpRequest) -> HttpResponse:
 
 class Upload(forms.Form):
     # Translators: 对账文件（CSV）
-    file = forms.FileField(label=_("File of the bank (CSV)"), allow_empty_file=True)
+    file = forms.FileField(label=_("File of the bank (CSV)"), allow_empty_file=True, widget=UnfoldAdminFileFieldWidget)
 
     def clean_file(self) -> Any:
         given = self.cleaned_data["file"]

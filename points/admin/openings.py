@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from alliance import events
 from alliance.admin.acts import Act, ActForm
@@ -57,7 +58,7 @@ WRONG: dict[str, Any] = {
 
 class Upload(ActForm):
     title = forms.CharField(label=_("Title"), max_length=80)
-    file = forms.FileField(label=_("CSV file: member,points,expires_on"))
+    file = forms.FileField(label=_("CSV file: member,points,expires_on"), widget=UnfoldAdminFileFieldWidget)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -45,6 +45,10 @@ OWED: dict[str, tuple[Promise, Promise]] = {
     "budget": (_("Campaign budgets"), _("Set aside by the operator for points it has promised to give.")),
     # Translators: 商户促销金
     "promo": (_("Shops’ promotion credit"), _("Set aside for shops, to be given as points.")),
+    # Translators: 付款在途
+    "in_payout": (_("On its way to shops and centres"), _("Cleared and approved, until the bank has paid it.")),
+    # Translators: 争议留存款
+    "retained": (_("Set apart for disputes"), _("Amounts that a shop contests, until two people have decided.")),
     # Translators: 待认领款
     "suspense": (_("Not claimed yet"), _("Money that has arrived and of which nobody has said whose it is.")),
 }
