@@ -120,10 +120,9 @@ def refusals(get_response: GetResponse) -> GetResponse:
 
 def _has_nul(request: HttpRequest) -> bool:
     """Whether a form holds a zero byte, which no database can keep. The API's bodies are read by their serializers."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith("/api/") or request.content_type not in _FORMS:
         return False
-    sent = [request.GET, *([request.POST] if request.content_type in _FORMS else [])]
-    return any("\0" in value for form in sent for values in form.lists() for value in values[1])
+    return any("\0" in value for _name, values in request.POST.lists() for value in values)
 
 
 def answer(request: HttpRequest, refused: Refused) -> HttpResponse:
