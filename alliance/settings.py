@@ -137,10 +137,11 @@ CELERY_BEAT_SCHEDULE = {
     "holds": {"task": "points.tasks.release_holds", "schedule": 60.0},
     "mature": {"task": "points.tasks.mature", "schedule": crontab(minute="7")},
     "refunds": {"task": "points.tasks.settle_refunds", "schedule": 60.0},
-    "expire": {"task": "points.tasks.expire", "schedule": crontab(minute="12", hour="0")},
+    "expire": {"task": "points.tasks.expire", "schedule": crontab(minute="12")},
     "pay-promises": {"task": "points.tasks.pay_promises", "schedule": 60.0},
     "bills": {"task": "points.tasks.bills", "schedule": crontab(minute="35", hour="0")},
-    "close": {"task": "points.tasks.close", "schedule": crontab(minute="20", hour="0")},
+    # After midnight; the later hours only do what was missed.
+    "close": {"task": "points.tasks.close", "schedule": crontab(minute="20")},
     # Once a day, after the close; the later hours only if that one was missed.
     "prove": {"task": "points.tasks.prove", "schedule": crontab(minute="50")},
     # Once a day, after what has lapsed is booked; asked often, so that a new installation does not wait for the night.
@@ -154,7 +155,7 @@ CELERY_BEAT_SCHEDULE = {
     # What was left half-way by a worker that was killed goes on.
     "surplus": {"task": "points.tasks.share_surplus", "schedule": 60.0},
     "openings": {"task": "points.tasks.book_openings", "schedule": 60.0},
-    "winding-up": {"task": "points.tasks.wind_up", "schedule": crontab(minute="35", hour="1")},
+    "winding-up": {"task": "points.tasks.wind_up", "schedule": crontab(minute="35")},
     "figures": {"task": "alliance.tasks.reckon_figures", "schedule": 300.0},
     "sessions": {"task": "alliance.tasks.sweep_sessions", "schedule": crontab(minute="40", hour="3")},
     "awards": {"task": "points.tasks.prune_awards", "schedule": crontab(minute="20", hour="3")},
@@ -162,8 +163,8 @@ CELERY_BEAT_SCHEDULE = {
     "bury-jobs": {"task": "alliance.tasks.bury_jobs", "schedule": 600.0},
     "bury-back-tests": {"task": "points.tasks.bury_back_tests", "schedule": 300.0},
     "partitions": {"task": "points.tasks.partitions_ahead", "schedule": crontab(minute="0", hour="3")},
-    # After the close; the later hours go on with a run that was stopped.
-    "clear": {"task": "merchants.tasks.clear", "schedule": crontab(minute="30", hour="1-6")},
+    # After the close; the later hours go on with a run that was stopped, or had to wait for a close.
+    "clear": {"task": "merchants.tasks.clear", "schedule": crontab(minute="30")},
     "tokens": {"task": "merchants.tasks.forget_tokens", "schedule": crontab(minute="40", hour="3")},
 }
 
@@ -218,11 +219,15 @@ CONTENT_SECURITY_POLICY = {
 # --- clearing (docs/operations.md) ---------------------------------------------------------------
 # So many days after the trade a day is cleared; below so much nothing is paid out.
 CLEARING_DAYS = env.number("CLEARING_DAYS", 1)
+# A day so many days after everything in the book is neither closed nor cleared: some clock is wrong.
+CLOCK_DAYS = env.number("CLOCK_DAYS", 366 if LIANHUI_DEMO else 7)
 CLEARING_MINIMUM_FEN = env.number("CLEARING_MINIMUM_FEN", 100_00)
 # How payout files are written and statements are read (docs/bank-files.md), and whose account pays.
 BANK_FORMAT = env.text("BANK_FORMAT", "plain")
-BANK_NAME = env.text("BANK_NAME", "BANK")
-BANK_ACCOUNT = env.text("BANK_ACCOUNT", "0000")
+BANK_NAME = env.text("BANK_NAME", "演示银行（模拟）" if LIANHUI_DEMO else "BANK")
+BANK_ACCOUNT = env.text("BANK_ACCOUNT", "6200-0000-0001" if LIANHUI_DEMO else "0000")
+# More accounts that hold the members' money: lines of any other account are not booked.
+BANK_ACCOUNTS = env.words("BANK_ACCOUNTS")
 # Who operates the alliance, as it stands in law; the account may be in another name (a custodian's).
 OPERATOR_NAME = env.text("OPERATOR_NAME", "")
 OPERATOR_TAX_NUMBER = env.text("OPERATOR_TAX_NUMBER", "")

@@ -71,7 +71,7 @@ def bench(words: list[str]) -> int:
     state = State(State.chosen().path / "bench")
     with backing.borrowed_or_started(state) as env:
         django.bring_up_to_date(env)
-        env.update(LIANHUI_DB_ROLE="owner", PG_BIN=str(_client_programs()))
+        env.update(LIANHUI_DB_ROLE="owner", PG_BIN=str(_client_programs()), BANK_ACCOUNTS="1, 2, a")
         command = [str(packages.PYTHON), "-m", f"bench.{words[0]}", *words[1:]]
         return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
 

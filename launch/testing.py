@@ -17,6 +17,8 @@ from launch.packages import ROOT
 
 # Compressed static files, real tasks and https belong to a served installation.
 PLAIN = {"PLAIN_STATIC": "true", "CELERY_EAGER": "true", "HTTPS": "false"}
+# The custody accounts of the tests' banks.
+PLAIN |= {"BANK_ACCOUNT": "1", "BANK_ACCOUNTS": "2, a, 6222"}
 WORLDS = "LIANHUI_TEST_WORLDS"
 MOST_WORKERS = 4
 # What picks a few tests, runs none, or wants the terminal for itself.

@@ -18,6 +18,7 @@ class MerchantsConfig(AppConfig):
             "refunding",
             "clearing",
             "disputes",
+            "returns",
             "reactions",
             "histories",
             "checks",

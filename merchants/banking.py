@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from alliance import events
 from alliance.actors import Actor
+from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, User
 from alliance.refusals import Refused
 from merchants import payaccounts, topups
@@ -25,6 +27,8 @@ from points.refusals import BANK_FILE_SUM_WRONG
 
 # So many faults are told; a file with more has another format.
 MOST_FAULTS = 200
+# Value dates that the book takes.
+EARLIEST, LATEST = date(2000, 1, 1), timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,17 @@ def book(*, content: bytes, actor: Actor, at: datetime, bank: str = "", now: dat
     found = read(content)
     if not found.faults and not found.entries:
         found.faults.append(Fault(0, "lines_missing"))
+    latest = shanghai_day(now or timezone.now()) + LATEST
+    found.faults += [
+        Fault(entry.line, "date_out_of_range", entry.value_on.isoformat())
+        for entry in found.entries
+        if not EARLIEST <= entry.value_on <= latest
+    ]
+    if found.account:
+        try:
+            funding.custody_account(found.account)
+        except Refused:
+            found.faults.insert(0, Fault(0, "account_unknown", found.account[:40]))
     if found.faults:
         return _not_booked(found.faults[:MOST_FAULTS], actor, at)
     assert found.opening_fen is not None and found.closing_fen is not None

@@ -17,7 +17,7 @@ from alliance import approvals, events
 from alliance.actors import Actor
 from alliance.models import Approval, User
 from alliance.refusals import declare
-from merchants import money, onboarding, payaccounts
+from merchants import disputes, money, onboarding, payaccounts
 from merchants.models import Dispute, Merchant
 from points import accounts, clearing, promises, refunds
 from points.models import Account, Payout, Standing
@@ -53,6 +53,8 @@ def run(
         unpaid=lambda chunk: payaccounts.unpaid(chunk, at),
         now=now,
     )
+    # What was awarded before and has been set apart by this run.
+    disputes.pay_awards(actor=actor, at=at, now=now)
 
 
 @transaction.atomic

@@ -30,6 +30,11 @@ class Day:
     job: Job | None
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether a day was cleared that is not even due: some clock had jumped."""
+        return self.newest is not None and self.newest.cleared_on > self.due
+
+    @property
     def is_running(self) -> bool:
         return self.job is not None and self.job.state == Job.State.RUNNING
 

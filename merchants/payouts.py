@@ -40,7 +40,13 @@ HANDED_ALREADY = declare("payout_run_handed", 409, _("This file was handed to th
 NO_FILE = declare("payout_run_no_file", 409, _("This run has no file yet. Write it first."))
 LIFE = flows.Flow(
     "payout_run",
-    {("proposed", "approve"): "approved", ("proposed", "refuse"): "refused", ("approved", "file"): "filed"},
+    {
+        ("proposed", "approve"): "approved",
+        ("proposed", "refuse"): "refused",
+        ("approved", "file"): "filed",
+        # Nobody of it can be paid: all were stopped.
+        ("approved", "empty"): "empty",
+    },
 )
 TRIES = 3
 HANDED = "payout_run.handed"
@@ -120,9 +126,9 @@ def file(*, run: PayoutRun, actor: Actor, at: datetime) -> PayoutRun:
     """Write the file of an approved run, once; written again it is the same bytes.
 
     Who cannot be paid now (no account, one that cools down or was sent back) is stopped; the money waits for the next
-    clearing. Refuses: move_not_allowed, payout_nothing, payout_run_changed.
+    clearing. Can nobody be paid the run is closed without a file. Refuses: move_not_allowed, payout_run_changed.
     """
-    if run.state == PayoutRun.State.FILED:
+    if run.state in (PayoutRun.State.FILED, PayoutRun.State.EMPTY):
         return run
     for left in reversed(range(TRIES)):
         try:
@@ -138,7 +144,7 @@ def file(*, run: PayoutRun, actor: Actor, at: datetime) -> PayoutRun:
 @transaction.atomic
 def _file(run: PayoutRun, actor: Actor, at: datetime) -> PayoutRun:
     run = PayoutRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
-    if run.state == PayoutRun.State.FILED:
+    if run.state in (PayoutRun.State.FILED, PayoutRun.State.EMPTY):
         return run
     payouts = list(Payout.objects.filter(run_no=run.pk, state=Payout.State.APPROVED).order_by("pk"))
     ready = payaccounts.on_file(sorted({payout.source_id for payout in payouts}), at)
@@ -153,7 +159,8 @@ def _file(run: PayoutRun, actor: Actor, at: datetime) -> PayoutRun:
         elif clearing.stop(payout_id=payout.pk, actor=actor, at=at):
             events.record("payout.stopped", payout, actor, at, {"why": "no_account", "amount_fen": payout.amount_fen})
     if not lines:
-        raise NOTHING_TO_PAY()
+        flows.move(LIFE, run, "empty", actor=actor, at=at)
+        return run
     clearing.send(run_no=run.pk, payout_ids=[line.payout_id for line in lines])
     PayoutLine.objects.bulk_create(lines, batch_size=5_000)
     content = content_of(run, shanghai_day(at), lines)

@@ -15,10 +15,13 @@ from alliance.actors import Actor
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Job
 from merchants import clearing, offline, sales, tills
+from points import closing
 from points.clearing import Run
 from points.models import Clearing
 
 CLEAR = clearing.JOB
+# Of its own: 11 to 18, 21 and 31 to 36 are the book's (points.tasks).
+_LOCK = 41
 
 
 @shared_task
@@ -37,17 +40,34 @@ def clear(on: str | None = None, by: str | None = None) -> int:
     """
     day = date.fromisoformat(on) if on else shanghai_day(timezone.now()) - timedelta(days=settings.CLEARING_DAYS)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(7261, 36)")
+        cursor.execute("SELECT pg_try_advisory_lock(7261, %s)", [_LOCK])
         if not cursor.fetchone()[0]:
+            if by:
+                _not_now(day, by)
             return 0
         try:
             return _clear(day, Actor.parse(by or "system:clearing"))
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(7261, 36)")
+            cursor.execute("SELECT pg_advisory_unlock(7261, %s)", [_LOCK])
+
+
+def _not_now(on: date, by: str) -> None:
+    """Whoever asked must see that nothing was begun: another one is running."""
+    at = timezone.now()
+    job = jobs.start(CLEAR, params={"on": on.isoformat()}, actor=Actor.parse(by), at=at)
+    jobs.fail(job, at=at, code="clearing_running")
 
 
 def _clear(on: date, actor: Actor) -> int:
-    if Clearing.objects.filter(cleared_on__gte=on, finished_at__isnull=False).exists():
+    if Clearing.objects.filter(cleared_on=on, finished_at__isnull=False).exists():
+        return 0
+    # A later day was cleared, or this one lies far ahead: some clock jumped. Once a day is enough to say so.
+    later = Clearing.objects.filter(cleared_on__gt=on).exists()
+    if later or closing.is_ahead(on):
+        code, at = "clearing_day_passed" if later else "clock_ahead", timezone.now()
+        if not Job.objects.filter(kind=CLEAR, params__on=on.isoformat(), result__code=code).exists():
+            job = jobs.start(CLEAR, params={"on": on.isoformat()}, actor=actor, at=at)
+            jobs.fail(job, at=at, code=code)
         return 0
     for dead in Job.objects.running().filter(kind=CLEAR):
         jobs.fail(dead, at=timezone.now(), code="job_stopped")
@@ -64,6 +84,8 @@ def _clear(on: date, actor: Actor) -> int:
     result = {"statements": state.statements, "accounts": state.done, "failed": state.failed[:100]}
     if state.failed:
         jobs.fail(job, at=timezone.now(), code="clearing_incomplete", result=result)
+    elif state.unclosed:
+        jobs.fail(job, at=timezone.now(), code="clearing_unclosed", result={**result, "unclosed": state.unclosed})
     else:
         jobs.finish(job, at=timezone.now(), result=result)
     return state.statements

@@ -66,13 +66,14 @@ def match(*, line: BankLine, merchant: Merchant, user: User, at: datetime) -> Ap
     """Say whose money a bank line is, and ask a second person. The merchant's oldest announcement of this amount is
     taken up; without one the top-up begins here.
 
-    Refuses: bank_line_taken, approval_already_asked.
+    Refuses: bank_line_taken, bank_line_asked, approval_already_asked.
     """
     _free(line)
     if TopUp.objects.filter(bank_line=line, state__in=[TopUp.State.MATCHED, TopUp.State.BOOKED]).exists():
         raise LINE_TAKEN()
     if BankLine.objects.filter(pk=line.pk, allotted_to__isnull=False).exists():
         raise LINE_TAKEN()
+    funding.asking(line)
     announced = _announcement(merchant, line.amount_fen, at)
     approval = approvals.ask(
         kind="merchants.topup",

@@ -47,6 +47,8 @@ class Run:
     done: int = 0
     statements: int = 0
     failed: list[int] = field(default_factory=list)
+    # Merchants with money or movements of the day whose books are not closed: it is not finished, and asked again.
+    unclosed: int = 0
 
 
 def clear(
@@ -63,7 +65,7 @@ def run(
     """Clear a day that is over and closed, and yield how far it is, at the beginning and after each chunk.
 
     Each chunk is its own transaction: killed half-way and run again, it does what is left; a day that is finished is
-    left alone. What commits late, and merchants whose day is not closed, come with the next run.
+    left alone. What commits late comes with the next run; a day with merchants that are not closed is not finished.
     Refuses: clearing_day_open, clearing_day_passed.
     """
     state = Run(on, 0)
@@ -85,6 +87,7 @@ def run(
     rollup.run()
     if not state.failed:
         _rows("SELECT points_finish_clearing(%s::date, %s::timestamptz)", [on, now])
+    state.unclosed = int(_rows("SELECT count(*) FROM points_unclosed(%s::date)", [on])[0][0])
 
 
 def _begin(on: date, minimum_fen: int, actor: Actor, now: datetime | None) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 
@@ -56,6 +57,25 @@ def run(on: date, now: datetime | None = None, *, float_ids: Sequence[int] | Non
             rollup.run()
         yield state
     rollup.run()
+
+
+def newest_day() -> date | None:
+    """Return the newest day of which the book knows anything; None when it is empty."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT points_newest_day()")
+        found: date | None = cursor.fetchone()[0]
+        return found
+
+
+def is_ahead(on: date) -> bool:
+    """Return whether a day lies so far beyond everything in the book that some clock must be wrong (CLOCK_DAYS)."""
+    newest = newest_day()
+    return newest is not None and on > newest + timedelta(days=settings.CLOCK_DAYS)
+
+
+def is_closed(on: date) -> bool:
+    """Return whether every merchant's books are closed through a day."""
+    return not _open(on).exists()
 
 
 def _open(on: date) -> QuerySet[Account]:

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import Error, connection, transaction
+from django.db.models import Q
 
+from alliance import events
 from alliance.actors import Actor
+from alliance.models import Approval
 from points import winding_up
+from points.calc import bankaccounts
 from points.models import Account, BankLine
 from points.refusals import (
+    ACCOUNT_UNKNOWN,
     BANK_DEBIT_FLOAT_SHORT,
     BANK_DEBIT_KNOWN,
     BANK_DEBIT_NO_GOAL,
@@ -22,10 +28,22 @@ from points.refusals import (
     BANK_FILE_GAP,
     BANK_FILE_SUM_WRONG,
     BANK_LINE_ALLOTTED,
+    BANK_LINE_ASKED,
     BANK_LINE_DIFFERS,
     BANK_LINE_INVALID,
     BANK_LINE_UNKNOWN,
+    PAYOUT_NOT_OUT,
 )
+
+
+def custody_account(number: str) -> str:
+    """Return an account that holds the members' money, in its normal form. Refuses: account_unknown, bank_line_invalid."""
+    found = bankaccounts.normal(number)
+    if not found:
+        raise BANK_LINE_INVALID()
+    if found not in {bankaccounts.normal(own) for own in (settings.BANK_ACCOUNT, *settings.BANK_ACCOUNTS)}:
+        raise ACCOUNT_UNKNOWN(account=number[:40])
+    return found
 
 
 def receive(
@@ -43,9 +61,20 @@ def receive(
 ) -> BankLine:
     """Book a line of the bank's statement, once: custody → suspense. The same line again changes nothing (row 35).
 
-    Refuses: bank_line_differs, bank_line_invalid.
+    Refuses: account_unknown, bank_line_differs, bank_line_invalid.
     """
-    arguments: list[Any] = [bank, account, serial, amount_fen, value_on, payer, memo, str(actor), at, now]
+    arguments: list[Any] = [
+        bank,
+        custody_account(account),
+        serial,
+        amount_fen,
+        value_on,
+        payer,
+        memo,
+        str(actor),
+        at,
+        now,
+    ]
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
@@ -123,6 +152,41 @@ def reassign(
         raise refusal() from error
 
 
+def bring_back(*, bank_line: BankLine, payout_id: int, actor: Actor, at: datetime, now: datetime | None = None) -> int:
+    """Say that a credit is a payout that came back: suspense → where it came from; return the journal.
+
+    It may be less than the payout was (a bank's fee). Refuses: bank_line_unknown, bank_line_allotted, payout_not_out.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT points_bring_back(%s::bigint, %s::bigint, %s::text, %s::timestamptz, %s::timestamptz)",
+                [bank_line.pk, payout_id, str(actor), at, now],
+            )
+            return int(cursor.fetchone()[0])
+    except Error as error:
+        state = getattr(error.__cause__, "sqlstate", None)
+        says = {"LH001": BANK_LINE_UNKNOWN, "LH002": BANK_LINE_ALLOTTED, "LH014": PAYOUT_NOT_OUT}
+        if state not in says:
+            raise
+        raise says[state]() from error
+
+
+def asking(bank_line: BankLine) -> None:
+    """Make sure that nobody asks for a line twice, whatever for: of two who ask at once the second one waits here.
+
+    Refuses: bank_line_allotted, bank_line_asked.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7263, %s::integer)", [bank_line.pk % 2**31])
+    if BankLine.objects.filter(pk=bank_line.pk, allotted_to__isnull=False).exists():
+        raise BANK_LINE_ALLOTTED()
+    about = Q(subject=events.subject_of(bank_line)) | Q(facts__line=bank_line.pk)
+    kinds = ["merchants.topup", "merchants.return", "points.opening"]
+    if Approval.objects.filter(about, state=Approval.State.WAITING, kind__in=kinds).exists():
+        raise BANK_LINE_ASKED()
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of a bank's file: above zero what came in, below zero what went out. `payout_id`: which one its text names."""
@@ -168,7 +232,7 @@ def book_statement(
 ) -> Booked:
     """Book a file of the bank whole, or nothing of it. Known lines and the same file again change nothing (row 35).
 
-    Refuses: bank_file_sum_wrong, bank_file_gap, bank_line_differs, bank_debit_uncovered, bank_line_invalid.
+    Refuses: account_unknown, bank_file_sum_wrong, bank_file_gap, bank_line_differs, bank_debit_uncovered, bank_line_invalid.
     """
     columns: list[Any] = [
         [line.serial for line in lines],
@@ -180,7 +244,7 @@ def book_statement(
     ]
     arguments: list[Any] = [
         bank,
-        account,
+        custody_account(account),
         from_on,
         to_on,
         opening_fen,

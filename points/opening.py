@@ -21,7 +21,7 @@ from alliance.calc.money import yuan
 from alliance.calc.worktime import shanghai_day
 from alliance.models import Approval, Unit, User
 from alliance.refusals import declare
-from points import identify, winding_up
+from points import funding, identify, winding_up
 from points.calc import opening as reading
 from points.models import BankLine, Handle, Opening, OpeningLine
 from points.refusals import BANK_LINE_ALLOTTED
@@ -113,16 +113,17 @@ def cancel(*, opening: Opening, actor: Actor, at: datetime) -> None:
         events.record("opening.cancelled", opening, actor, at)
 
 
+@transaction.atomic
 def ask(*, opening: Opening, bank_line: BankLine, unit: Unit, user: User, at: datetime) -> Approval:
     """Ask a second person to book the balances with this money.
 
-    Refuses: opening_uncovered, opening_over, bank_line_allotted, closing_mode_on, approval_already_asked.
+    Refuses: opening_uncovered, opening_over, bank_line_allotted, bank_line_asked, closing_mode_on,
+    approval_already_asked.
     """
     if opening.started_at or opening.cancelled_at:
         raise OVER()
     winding_up.refuse_if_closing(None)
-    if bank_line.allotted_to_id is not None:
-        raise BANK_LINE_ALLOTTED()
+    funding.asking(bank_line)
     _covered(opening, bank_line)
     facts = {
         "opening": opening.pk,

@@ -52,10 +52,24 @@ BANK_LINE_INVALID = declare(
     422,
     _("A bank line has a serial number, an amount above zero and a value date within a year. Check what was typed."),
 )
+ACCOUNT_UNKNOWN = declare(
+    "account_unknown",
+    422,
+    _(
+        "%(account)s is no custody account of this alliance. Nothing was booked. Take another file, or name the account"
+        " in BANK_ACCOUNTS."
+    ),
+)
 BANK_LINE_UNKNOWN = declare("bank_line_unknown", 404, _("There is no such bank line."))
 BANK_LINE_ALLOTTED = declare("bank_line_allotted", 409, _("This bank line is allotted already."))
 BANK_LINE_DIFFERS = declare(
     "bank_line_differs", 409, _("The bank gave this serial number before, with another amount. Ask the bank.")
+)
+BANK_LINE_ASKED = declare(
+    "bank_line_asked", 409, _("Somebody has asked for this bank line already, and a second person is looking at it.")
+)
+PAYOUT_NOT_OUT = declare(
+    "payout_not_out", 409, _("No payout with this code was paid, or it was smaller than the line. Check the code.")
 )
 CLEARING_DAY_OPEN = declare(
     "clearing_day_open", 409, _("Only a day that is over can be cleared. Wait until after midnight.")

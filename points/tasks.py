@@ -94,7 +94,10 @@ def expire() -> int:
 
 @shared_task
 def close(on: str | None = None) -> int:
-    """Close the day that ended at midnight in Shanghai, with all days before it that were left open."""
+    """Close the day that ended at midnight in Shanghai, with all days before it that were left open.
+
+    Again it does what is left. A day far ahead of the book is not closed: the job fails with `clock_ahead`.
+    """
     day = date.fromisoformat(on) if on else shanghai_day(timezone.now()) - timedelta(days=1)
     with _alone("close") as is_mine:
         return _close(day) if is_mine else 0
@@ -104,9 +107,14 @@ def _close(on: date) -> int:
     # Whoever holds the lock knows that a close which says it is running was killed.
     for dead in Job.objects.running().filter(kind=CLOSE):
         jobs.fail(dead, at=timezone.now(), code="job_stopped")
+    if closing.is_closed(on):
+        return 0
     actor = Actor.system("close")
     job = jobs.start(CLOSE, params={"on": on.isoformat()}, actor=actor, at=timezone.now())
     state = None
+    if closing.is_ahead(on):
+        jobs.fail(job, at=timezone.now(), code="clock_ahead", result={"newest": str(closing.newest_day())})
+        return 0
     try:
         for state in closing.run(on):
             jobs.progress(job, state.done, total=state.of, note=on.isoformat())

@@ -424,8 +424,12 @@ _LAWS: dict[str, str] = {
           SELECT s.*, lag(s.closing_fen) OVER (PARTITION BY s.bank, s.account ORDER BY s.id) AS before, coalesce(l.fen, 0) AS new_fen, coalesce(l.n, 0) AS n, coalesce(l.wrong, 0) AS wrong,
             CASE WHEN l.n = s.lines THEN l.fen ELSE s.closing_fen - s.opening_fen END AS sum_fen
           FROM points_bank_statement s LEFT JOIN (
-            SELECT b.statement_id, sum(b.amount_fen) AS fen, count(*) AS n, count(*) FILTER (WHERE b.bank <> z.bank OR b.account <> z.account) AS wrong
+            SELECT b.statement_id, sum(b.amount_fen) AS fen, count(*) AS n, count(*) FILTER (WHERE points_account_number(b.account) <> points_account_number(z.account)) AS wrong
             FROM points_bank_line b JOIN points_bank_statement z ON z.id = b.statement_id GROUP BY 1) l ON l.statement_id = s.id) s""",
+    "a line of the bank is known once, by account and serial": """
+        SELECT count(*), count(*) FILTER (WHERE NOT is_double AND (n > 1 OR account <> points_account_number(account) OR serial <> points_bank_serial(serial)) OR is_double AND first)
+        FROM (SELECT account, serial, is_double, count(*) FILTER (WHERE NOT is_double) OVER w AS n, row_number() OVER (w ORDER BY id) = 1 AS first
+          FROM points_bank_line WINDOW w AS (PARTITION BY points_account_number(account), points_bank_serial(serial))) b""",
     "what is in payout is the open payouts": """
         SELECT count(*), count(*) FILTER (WHERE a.balance IS DISTINCT FROM coalesce(p.fen, 0)) FROM (SELECT id, balance FROM points_account WHERE kind = 13) a
         FULL JOIN (SELECT account_id, sum(amount_fen) AS fen FROM points_payout WHERE state IN (1, 2, 3) GROUP BY 1) p ON p.account_id = a.id""",
@@ -440,19 +444,25 @@ _LAWS: dict[str, str] = {
         FROM points_retention t JOIN points_account s ON s.id = t.source_id
         LEFT JOIN (SELECT retention_id, -sum(amount_fen) AS fen, min(booked_on) AS first_on FROM points_movement WHERE kind = 1 GROUP BY 1) m ON m.retention_id = t.id
         LEFT JOIN points_transfer d ON d.id = t.decide_journal_id""",
+    "what an award could not move is owed until it has moved": """
+        SELECT count(*), count(*) FILTER (WHERE root_id IS NOT NULL AND (wanted_fen = was_owed AND awarded_to_id = was_to AND source_id = was_source AND opened_at = was_decided) IS NOT TRUE
+            OR owed_fen > 0 AND is_last)
+        FROM (SELECT t.*, lag(owed_fen) OVER w AS was_owed, lag(decided_to_id) OVER w AS was_to, lag(source_id) OVER w AS was_source, lag(decided_at) OVER w AS was_decided,
+            lead(id) OVER w IS NULL AS is_last FROM points_retention t WINDOW w AS (PARTITION BY coalesce(root_id, id) ORDER BY id)) t""",
     "a payout went the way that its state says": """
         SELECT count(*), count(*) FILTER (WHERE a.kind <> 13 OR coalesce(a.float_id, a.centre_id) <> coalesce(s.float_id, s.id) OR s.kind NOT IN (4, 7, 8)
             OR (o.points = p.amount_fen AND o.booked_at = p.opened_at) IS NOT TRUE
             OR p.statement_id IS NOT NULL AND (t.account_id = p.source_id AND t.paid_fen = p.amount_fen AND t.journal_id = p.journal_id) IS NOT TRUE
             OR p.end_journal_id IS NOT NULL AND (e.points = p.amount_fen AND e.booked_at = p.ended_at AND e.credit_id = CASE WHEN p.state = 6 THEN p.source_id WHEN z.n > 0 THEN 3 ELSE 1 END
               AND e.kind = CASE WHEN p.state = 6 THEN 11 WHEN z.n > 0 THEN 19 ELSE 12 END) IS NOT TRUE
-            OR p.return_journal_id IS NOT NULL AND (r.points = p.amount_fen AND r.booked_at = p.returned_at AND r.kind = 20 AND r.credit_id = p.source_id) IS NOT TRUE
-            OR l.debits <> (p.state IN (4, 5))::integer OR l.credits <> (p.state = 5)::integer)
+            OR p.return_journal_id IS NOT NULL AND (r.points <= p.amount_fen AND r.booked_at = p.returned_at AND r.kind = 20 AND r.credit_id = p.source_id) IS NOT TRUE
+            OR l.debits <> (p.state IN (4, 5))::integer OR l.credits <> (p.state = 5)::integer OR l.others > 0)
         FROM points_payout p LEFT JOIN points_account a ON a.id = p.account_id LEFT JOIN points_account s ON s.id = p.source_id LEFT JOIN points_statement t ON t.id = p.statement_id
         LEFT JOIN points_transfer o ON o.journal_id = p.journal_id AND o.credit_id = p.account_id AND o.kind IN (11, 19)
         LEFT JOIN points_transfer e ON e.id = p.end_journal_id AND e.debit_id = p.account_id LEFT JOIN points_transfer r ON r.id = p.return_journal_id AND r.debit_id = 2
         CROSS JOIN LATERAL (SELECT count(*) AS n FROM points_bank_line b WHERE b.payout_id = p.id AND b.reassign_journal_id IS NOT NULL) z
-        CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE b.amount_fen = -p.amount_fen) AS debits, count(*) FILTER (WHERE b.amount_fen = p.amount_fen) AS credits
+        CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE b.amount_fen = -p.amount_fen) AS debits, count(*) FILTER (WHERE b.amount_fen > 0 AND b.allot_journal_id = p.return_journal_id) AS credits,
+            count(*) FILTER (WHERE b.amount_fen NOT BETWEEN -p.amount_fen AND p.amount_fen OR b.amount_fen > 0 AND b.allot_journal_id IS DISTINCT FROM p.return_journal_id) AS others
           FROM points_bank_line b WHERE b.payout_id = p.id) l""",
     "what moved an account between two clearings has its journal": """
         SELECT count(*), count(*) FILTER (WHERE m.journal_id IS NULL OR t.id IS NULL OR t.xid <> m.xid OR t.booked_on <> m.booked_on
@@ -702,7 +712,9 @@ _LAWS: dict[str, str] = {
         FROM points_transfer t JOIN points_lot_use u ON u.bucket = t.bucket AND u.wallet_id = t.wallet_id AND u.booked_at = t.booked_at AND u.transfer_id = t.id
         JOIN points_account a ON a.id = u.funder_id WHERE t.kind = 3""",
     "one merchant's money becomes another's by points that were spent or bonuses that were charged, not by clearing": """
-        SELECT count(*), count(*) FILTER (WHERE f.float_id <> g.float_id AND t.kind NOT IN (9, 18)) FROM points_transfer t
+        SELECT count(*), count(*) FILTER (WHERE f.float_id <> g.float_id AND t.kind NOT IN (9, 18)
+            -- What two people awarded in a dispute.
+            AND NOT (t.kind = 13 AND EXISTS (SELECT FROM points_retention d WHERE d.decide_journal_id = t.id AND d.decided_to_id = t.credit_id))) FROM points_transfer t
         JOIN (SELECT id, CASE kind WHEN 3 THEN id ELSE float_id END AS float_id FROM points_account) f ON f.id = t.debit_id
         JOIN (SELECT id, CASE kind WHEN 3 THEN id ELSE float_id END AS float_id FROM points_account) g ON g.id = t.credit_id
         WHERE t.bucket = -1 AND t.wallet_id = 0""",

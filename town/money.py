@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
 from alliance import approvals
@@ -18,7 +19,8 @@ from points import funding
 from points.models import BankLine
 from town.founding import Organisation
 
-BANK, ACCOUNT = "演示银行（模拟）", "6200-0000-0001"
+# Those of the installation; the demo's are synthetic and say so.
+BANK, ACCOUNT = settings.BANK_NAME, settings.BANK_ACCOUNT
 ACTOR = Actor.system("town")
 
 

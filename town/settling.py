@@ -17,6 +17,7 @@ from merchants import banking, clearing, disputes, payaccounts, payouts
 from merchants.calc import references
 from merchants.models import Merchant, PayoutAccount
 from points import promises, stated
+from points.calc import bankaccounts
 from points.models import BankLine, BankStatement, Clearing, CreditLine, Payout, Statement
 from town import money
 from town.quarter import Quarter
@@ -70,9 +71,9 @@ def _register(q: Quarter, at: datetime) -> None:
 
 def _book_file(at: datetime, returned: Merchant | None) -> None:
     """Write the bank's file of a day as the bank would, and book it."""
-    last = BankStatement.objects.filter(bank=money.BANK, account=money.ACCOUNT).order_by("-pk").first()
+    last = BankStatement.objects.filter(account=bankaccounts.normal(money.ACCOUNT)).order_by("-pk").first()
     typed = BankLine.objects.filter(
-        bank=money.BANK, account=money.ACCOUNT, statement__isnull=True, received_at__lte=at
+        account=bankaccounts.normal(money.ACCOUNT), statement__isnull=True, received_at__lte=at
     ).order_by("pk")
     rows = [(line.serial, line.value_on, line.amount_fen, line.payer, line.memo) for line in typed]
     for payout in Payout.objects.filter(state=Payout.State.SENT).order_by("pk"):

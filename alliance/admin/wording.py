@@ -41,6 +41,8 @@ VERBS: dict[str, Promise] = {
     "bill.reminded": gettext_lazy("reminded of an unpaid bill"),
     # Translators: 争议款判给对方
     "dispute.award": gettext_lazy("disputed amount given to the other side"),
+    # Translators: 判给款项补付
+    "dispute.paid": gettext_lazy("more of an award paid"),
     # Translators: 提出争议
     "dispute.opened": gettext_lazy("dispute opened"),
     # Translators: 争议款退回商户
@@ -55,6 +57,8 @@ VERBS: dict[str, Promise] = {
     "merchant.leaving": gettext_lazy("merchant may leave"),
     # Translators: 付款被止
     "payout.stopped": gettext_lazy("payout stopped"),
+    # Translators: 认领为退汇
+    "payout.came_back": gettext_lazy("payout taken back from the bank"),
     # Translators: 付款被银行退回
     "payout_account.came_back": gettext_lazy("payout came back from the bank"),
     # Translators: 收款账户已核对
@@ -67,6 +71,7 @@ VERBS: dict[str, Promise] = {
     "payout_run.approve": gettext_lazy("payout run approved"),
     # Translators: 付款文件已生成
     "payout_run.file": gettext_lazy("payout file written"),
+    "payout_run.empty": gettext_lazy("payout run closed: nobody could be paid"),
     # Translators: 下载付款文件
     "payout_run.downloaded": gettext_lazy("payout file downloaded"),
     # Translators: 付款文件已交银行

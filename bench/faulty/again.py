@@ -376,7 +376,7 @@ def _statement(amounts: Sequence[int], span: Sequence[int]) -> bytes:
     """Write a bank's file with these lines, in this order."""
     opening, closing = sum(amounts[: min(span)]), sum(amounts[: max(span) + 1])
     today = shanghai_day(timezone.now()).isoformat()
-    head = f"账号,1\n期初余额,{opening / 100:.2f}\n期末余额,{closing / 100:.2f}\n流水号,交易日期,收入,支出\n"
+    head = f"账号,2\n期初余额,{opening / 100:.2f}\n期末余额,{closing / 100:.2f}\n流水号,交易日期,收入,支出\n"
     return (head + "".join(f"F{n},{today},{amounts[n] / 100:.2f},\n" for n in span)).encode()
 
 

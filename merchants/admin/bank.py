@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from alliance.admin.acts import Act, ActForm, look_up
 from alliance.admin.drawing import labelled
@@ -21,7 +22,8 @@ from alliance.amounts import read_fen
 from alliance.models import Approval, User
 from alliance.refusals import Refused
 from alliance.templatetags.lianhui import yuan
-from merchants import reassigning, topups
+from merchants import reassigning, returns, topups
+from merchants.calc import references
 from merchants.models import Merchant, TopUp
 from points import funding
 from points.admin import links
@@ -33,6 +35,15 @@ class LineForm(VerbForm):
     amount = forms.CharField(
         label=_("Amount in yuan"), max_length=20, widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"})
     )
+
+    account = forms.ChoiceField(label=_("account"), widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = self.fields["account"]
+        assert isinstance(own, forms.ChoiceField)
+        own.choices = [(number, number) for number in (settings.BANK_ACCOUNT, *settings.BANK_ACCOUNTS)]
+        self.fields["bank"].initial = settings.BANK_NAME
 
     class Meta:
         model = BankLine
@@ -138,6 +149,15 @@ class What(admin.SimpleListFilter):
         return queryset
 
 
+class WhichPayout(ActForm):
+    # Translators: 付款编号，例如 LHP00042-4K
+    code = forms.CharField(label=_("Code of the payout, like LHP00042-4K"), max_length=40)
+
+    def prepare(self) -> None:
+        number = references.read_payout_code(self.row.memo)
+        self.fields["code"].initial = references.payout_code(number) if number else None
+
+
 def _facts(request: HttpRequest, line: BankLine) -> list[tuple[Any, Any]]:
     return [
         (_("Amount"), yuan(line.amount_fen)),
@@ -152,6 +172,16 @@ def _match(request: HttpRequest, line: BankLine, data: dict[str, Any]) -> str:
     assert isinstance(request.user, User)
     topups.match(line=line, merchant=data["merchant"], user=request.user, at=now())
     return _t("Asked. When a second person agrees, the money is in the merchant's float.")
+
+
+def _came_back(request: HttpRequest, line: BankLine, data: dict[str, Any]) -> str:
+    assert isinstance(request.user, User)
+    returns.ask(line=line, code=data["code"], user=request.user, at=now())
+    return _t("Asked. When a second person agrees, the money goes back to where the payout came from.")
+
+
+def _is_free(_request: HttpRequest, line: BankLine) -> bool:
+    return line.allotted_to_id is None and _asked(line) is None
 
 
 @admin.register(BankLine)
@@ -188,7 +218,7 @@ class BankLineAdmin(ScopedAdmin):
             shows=_facts,
             form=WhoseMoney,
             run=_match,
-            is_possible=lambda _request, line: line.allotted_to_id is None and _asked(line) is None,
+            is_possible=_is_free,
             icon="person_search",
             url=lambda _line: reverse("admin:points_bankline_changelist"),
         ),
@@ -206,6 +236,20 @@ class BankLineAdmin(ScopedAdmin):
             run=_reassign,
             is_possible=_is_unknown,
             icon="swap_horiz",
+            url=lambda _line: reverse("admin:points_bankline_changelist"),
+        ),
+        Act(
+            name="came_back",
+            # Translators: 这是退回的付款
+            title=_("This is a payout that came back"),
+            permission="topup.ask",
+            says=_("A second person has to agree. Then it is in the proceeds again, and the account must be checked."),
+            shows=_facts,
+            form=WhichPayout,
+            run=_came_back,
+            is_possible=_is_free,
+            icon="undo",
+            url=lambda _line: reverse("admin:points_bankline_changelist"),
         ),
     )
 

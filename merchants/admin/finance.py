@@ -35,8 +35,8 @@ REFRESH_SECONDS = 3
 # What finance decides; other questions stand in the list of all approvals.
 KINDS = (
     "merchants.payouts", "merchants.payout_account", "merchants.payout_account_check", "merchants.topup",
-    "merchants.dispute", "merchants.fee", "merchants.leaving", "merchants.reassign", "points.credit_line",
-    "points.adjustment",
+    "merchants.dispute", "merchants.return", "merchants.fee", "merchants.leaving",
+    "merchants.reassign", "points.credit_line", "points.adjustment",
 )  # fmt: skip
 WHY = {
     # Translators: 没有收款账户
@@ -149,10 +149,23 @@ def _clearing(request: HttpRequest, at: datetime) -> Card:
     if day.newest is not None:
         state = local_time(day.newest.finished_at) if day.newest.finished_at else _("not finished")
         text = _("Newest run: %(day)s") % {"day": f"{day.newest.cleared_on:%Y-%m-%d}"}
-        sign = "good" if day.newest.finished_at else "bad"
+        sign = "good" if day.newest.finished_at and not day.is_ahead else "bad"
         card.rows = [Row(text=text, url=_page("points_clearing", day.newest.pk), right=state, sign=sign)]
     if job is not None and (day.is_running or job.state == Job.State.FAILED):
         card.job = job
+    if day.is_ahead:
+        # A clock that jumped: what is due now is refused until that day has come.
+        card.is_work, card.total = True, 1
+        # Translators: 已清分到 %(day)s，晚于应清分日：请检查服务器时钟
+        card.says = _("%(day)s, which lies ahead, is cleared already: check the clocks of the servers.") % {
+            "day": f"{day.newest.cleared_on:%Y-%m-%d}" if day.newest else ""
+        }
+        return card
+    if job is not None and job.state == Job.State.FAILED and job.result.get("code") == "clock_ahead":
+        # Translators: 待清分日比账上最新一天晚太多：请检查服务器时钟
+        card.says = _("The day that is due lies far ahead of everything in the book: check the clocks of the servers.")
+        card.is_work, card.total = True, 1
+        return card
     if day.is_done:
         return card
     card.total = 1
@@ -166,7 +179,7 @@ def _clearing(request: HttpRequest, at: datetime) -> Card:
 
 def _payouts(request: HttpRequest, at: datetime) -> Card:
     waiting = desk.payouts_waiting()
-    runs = list(PayoutRun.objects.exclude(state="refused").defer("content").order_by("-pk")[:5])
+    runs = list(PayoutRun.objects.exclude(state__in=["refused", "empty"]).defer("content").order_by("-pk")[:5])
     numbers = [run.pk for run in runs]
     handed = payouts.handed_over(numbers)
     # The bank has answered for the others: nobody needs to say that they were handed over.

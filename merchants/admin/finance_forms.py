@@ -38,6 +38,8 @@ FAULTS = {
     "file_unreadable": _("The file cannot be read as text (UTF-8 or GB18030)."),
     "columns_missing": _("There is no row with the names of the columns."),
     "account_missing": _("The account number is missing above the table."),
+    # Translators: 不是本联盟的存管账户，未入账
+    "account_unknown": _("This account is none of the alliance's custody accounts. Nothing was booked."),
     "opening_missing": _("The opening balance is missing above the table."),
     "closing_missing": _("The closing balance is missing above the table."),
     "opening_unreadable": _("The opening balance cannot be read."),
@@ -45,7 +47,11 @@ FAULTS = {
     "lines_missing": _("There are no lines in the table."),
     "serial_missing": _("The serial number is missing."),
     "serial_differs": _("The same serial number stands twice, with another amount or day."),
+    # Translators: 流水号超过80个字符
+    "serial_too_long": _("The serial number is longer than 80 characters."),
     "date_unreadable": _("The date cannot be read."),
+    # Translators: 日期早于2000年，或晚于一年之后
+    "date_out_of_range": _("The date lies before 2000, or more than a year ahead."),
     "amount_unreadable": _("The amount cannot be read."),
     "amount_not_one": _("A line has either an amount that came in or one that went out: not both, not neither."),
     "sum_wrong": _("Opening balance and lines do not make the closing balance."),

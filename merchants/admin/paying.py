@@ -31,7 +31,8 @@ from points.admin import links
 
 
 def _file(request: HttpRequest, run: PayoutRun, data: dict[str, Any]) -> str:
-    payouts.file(run=run, actor=actor_of(request), at=now())
+    if payouts.file(run=run, actor=actor_of(request), at=now()).state == PayoutRun.State.EMPTY:
+        return _t("Nobody of this run can be paid now: it is closed, and the money waits for the next clearing.")
     return _t("The file is written. Download it, hand it to the bank, and say so here.")
 
 
@@ -125,7 +126,7 @@ class PayoutRunAdmin(ExportedAdmin):
     @labelled(
         description=_("state"),
         ordering="state",
-        tones={"proposed": "warning", "approved": "info", "filed": "success", "refused": "danger"},
+        tones={"proposed": "warning", "approved": "info", "filed": "success", "refused": "danger", "empty": "info"},
     )
     def shown_state(self, run: PayoutRun) -> tuple[str, Any]:
         # Translators: 文件已生成
@@ -346,14 +347,14 @@ class DisputeAdmin(ExportedAdmin):
     ordering = ("-pk",)
     fields = (
         ("shown_number", "shown_state", "merchant"),
-        ("shown_amount", "shown_apart", "shown_statement"),
+        ("shown_amount", "shown_apart", "shown_owed", "shown_statement"),
         "reason",
         ("opened_at", "shown_opened_by"),
         ("shown_approval", "shown_journal"),
     )
     readonly_fields = (
-        "shown_number", "shown_state", "shown_amount", "shown_apart", "shown_statement", "shown_opened_by",
-        "shown_approval", "shown_journal",
+        "shown_number", "shown_state", "shown_amount", "shown_apart", "shown_owed", "shown_statement",
+        "shown_opened_by", "shown_approval", "shown_journal",
     )  # fmt: skip
     shown_opened_by = acting("opened_by", _("opened by"))
     acts = (
@@ -367,6 +368,8 @@ class DisputeAdmin(ExportedAdmin):
                 (_("Merchant"), row.merchant),
                 (_("Contested"), yuan(row.amount_fen)),
                 (_("Set apart so far"), yuan(row.retention.held_fen)),
+                # Translators: 判给对方后由其接下来的应收款补足
+                (_("An award would owe, from its next proceeds"), yuan(row.waits_fen)),
                 (_("Reason"), row.reason),
             ],
             form=Decision,
@@ -403,6 +406,11 @@ class DisputeAdmin(ExportedAdmin):
     @display(description=_("set apart so far"))
     def shown_apart(self, row: Dispute) -> str:
         return links.money(row.retention.held_fen)
+
+    # Translators: 判给对方、尚未付清
+    @display(description=_("awarded and still owed"))
+    def shown_owed(self, row: Dispute) -> str:
+        return links.money(row.owed_fen)
 
     @display(description=_("statement"))
     def shown_statement(self, row: Dispute) -> str:

@@ -51,7 +51,9 @@ _COLUMNS = {
 }
 _NEEDED = ("serial", "date", "credit", "debit")
 _MOST_FEN = 1_000_000_000_000
-_DATE = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?")
+_LONGEST_SERIAL = 80
+# 2026-11-23, 2026年11月3日, 20261123; some banks write the time after it.
+_DATE = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[ T]\d{1,2}:\d{2}(?::\d{2})?)?")
 _AMOUNT = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d{1,2})?")
 
 
@@ -97,7 +99,7 @@ def _decoded(content: bytes) -> str | None:
 
 def _plain(cell: str) -> str:
     """Return a cell with full-width signs made narrow and without the spaces and marks that spreadsheets leave."""
-    return unicodedata.normalize("NFKC", cell).strip().strip("\t'=\"").strip()
+    return unicodedata.normalize("NFKC", cell.replace("\0", "")).strip().strip("\t'=\"").strip()
 
 
 def _columns(cells: list[str]) -> dict[str, int] | None:
@@ -132,6 +134,8 @@ def _entry(found: Statement, number: int, cells: list[str], columns: dict[str, i
     credit, debit = (_fen(cell[key]) if cell[key] else 0 for key in ("credit", "debit"))
     if not cell["serial"]:
         faults.append(Fault(number, "serial_missing"))
+    elif len(cell["serial"]) > _LONGEST_SERIAL:
+        faults.append(Fault(number, "serial_too_long", cell["serial"][:40]))
     if on is None:
         faults.append(Fault(number, "date_unreadable", cell["date"][:40]))
     if credit is None or debit is None:
@@ -143,9 +147,7 @@ def _entry(found: Statement, number: int, cells: list[str], columns: dict[str, i
         found.faults += faults
         return
     assert on is not None and credit is not None and debit is not None
-    entry = Entry(
-        number, cell["serial"][:80], on, credit - debit, cell.get("payer", "")[:120], cell.get("memo", "")[:200]
-    )
+    entry = Entry(number, cell["serial"], on, credit - debit, cell.get("payer", "")[:120], cell.get("memo", "")[:200])
     known = seen.setdefault(entry.serial, entry)
     if known is entry:
         found.entries.append(entry)
@@ -165,8 +167,8 @@ def _fen(text: str) -> int | None:
 
 
 def _day(text: str) -> date | None:
-    found = _DATE.match(text)
+    found = _DATE.fullmatch(text)
     try:
-        return date(*map(int, found.groups())) if found else None
+        return date(*(int(part) for part in found.groups() if part)) if found else None
     except ValueError:
         return None

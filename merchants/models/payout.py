@@ -125,6 +125,8 @@ class PayoutRun(models.Model):
         APPROVED = "approved", _("Approved")
         REFUSED = "refused", _("Refused")
         FILED = "filed", _("Handed to the bank")
+        # Translators: 无可付款
+        EMPTY = "empty", _("Nobody could be paid")
 
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.PROPOSED)
     state_since = models.DateTimeField(_("in this state since"))
@@ -234,6 +236,13 @@ class Dispute(models.Model):
     def is_withdrawn(self) -> bool:
         """Whether the merchant took it back: then nobody had decided."""
         return self.state == self.State.RETURNED and self.approval_id is None
+
+    @property
+    def owed_fen(self) -> int:
+        """Return what of an award the merchant's next proceeds have still to bring."""
+        if self.state != self.State.AWARDED or not self.retention.owed_fen:
+            return 0
+        return sum(rest.wanted_fen - rest.held_fen for rest in self.retention.rests.open())
 
     @property
     def waits_fen(self) -> int:

@@ -194,6 +194,10 @@ class RetentionQuerySet(models.QuerySet["Retention"]):
     def open(self) -> RetentionQuerySet:
         return self.filter(decided_at__isnull=True)
 
+    def to_be_paid(self) -> RetentionQuerySet:
+        """Return what was awarded before and has come meanwhile, the oldest dispute first."""
+        return self.open().filter(root__isnull=False, held_fen__gt=0).order_by("root_id", "pk")
+
 
 class Retention(models.Model):
     """An amount in dispute: what is contested, and what of it could be set apart so far."""
@@ -205,6 +209,12 @@ class Retention(models.Model):
     decided_at = models.DateTimeField(_("decided at"), null=True)
     decided_to = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", verbose_name=_("goes to"))
     decide_journal_id = models.BigIntegerField(null=True)
+    # Of what was awarded to somebody else, what was not there at the decision: it goes on as a retention of its own.
+    owed_fen = models.BigIntegerField(_("still owed at the decision"), default=0)
+    root = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="rests", verbose_name=_("first of its dispute")
+    )
+    awarded_to = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", verbose_name=_("awarded to"))
 
     objects = RetentionQuerySet.as_manager()
 
@@ -297,7 +307,7 @@ class BankLineQuerySet(models.QuerySet["BankLine"]):
 
 
 class BankLine(models.Model):
-    """A line of the bank's statement, unique by the bank's serial number.
+    """A line of the bank's statement, unique by account (in its normal form) and the bank's serial number.
 
     A credit waits in suspense until it is allotted; a debit (below zero) is charged at once: to its payout, or the fee.
     """
@@ -325,6 +335,8 @@ class BankLine(models.Model):
     )
     reassigned_at = models.DateTimeField(_("charged afterwards at"), null=True)
     reassign_journal_id = models.BigIntegerField(null=True)
+    # Booked a second time, under another spelling, before the book kept one identity for a line.
+    is_double = models.BooleanField(_("booked twice"), default=False)
 
     objects = BankLineQuerySet.as_manager()
 

@@ -218,10 +218,11 @@ BEGIN
   RETURN true;
 END $$;
 
+-- Not finished as long as a merchant with money or with movements of the day is not closed through it: it is asked again.
 CREATE FUNCTION points_finish_clearing(p_on date, p_now timestamptz DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-  UPDATE points_clearing SET finished_at = points_clock(p_now) WHERE cleared_on = p_on AND finished_at IS NULL;
+  UPDATE points_clearing SET finished_at = points_clock(p_now) WHERE cleared_on = p_on AND finished_at IS NULL AND NOT EXISTS (SELECT FROM points_unclosed(p_on));
 END $$;
 
 -- Row 33, for some merchants (their proceeds) and centres at once: a statement each, and what is free goes, in this order, to
@@ -273,12 +274,12 @@ BEGIN
         FROM base WHERE through <> 0 OR opening <> 0 OR returned <> 0 OR retained <> 0 ORDER BY id RETURNING id)
   SELECT array_agg(id) INTO made FROM written;
   IF made IS NULL THEN RETURN 0; END IF;
-  -- The few that owe something or are in dispute, one by one.
+  -- The few that owe something or are in dispute, one by one: disputes and what was awarded first, the oldest first.
   FOR r IN SELECT s.*, a.float_id FROM points_statement s JOIN points_account a ON a.id = s.account_id WHERE s.id = ANY (made) AND s.free_fen > 0
       AND (EXISTS (SELECT FROM points_retention t WHERE t.source_id = s.account_id AND t.decided_at IS NULL AND t.held_fen < t.wanted_fen)
         OR a.float_id IS NOT NULL AND points_owes(a.float_id)) ORDER BY s.account_id LOOP
     left_over := r.free_fen; kept := 0;
-    FOR d IN SELECT * FROM points_retention t WHERE t.source_id = r.account_id AND t.decided_at IS NULL AND t.held_fen < t.wanted_fen ORDER BY t.id LOOP
+    FOR d IN SELECT * FROM points_retention t WHERE t.source_id = r.account_id AND t.decided_at IS NULL AND t.held_fen < t.wanted_fen ORDER BY coalesce(t.root_id, t.id), t.id LOOP
       x := least(left_over, d.wanted_fen - d.held_fen);
       CONTINUE WHEN x = 0;
       PERFORM points_set_apart(d.id, r.account_id, x, run.actor, ts, p_on, r.journal_id);
@@ -367,22 +368,28 @@ BEGIN
   RETURN own;
 END $$;
 
--- The decision: retained → back to where it came from, or → p_to (a float, or another merchant's proceeds).
+-- The decision: retained → back to where it came from, or → p_to (a float, or another merchant's proceeds). What was contested and
+-- is not there is owed by then: a retention of its own (root_id: the first one, awarded_to_id: whose it is) that the next runs fill
+-- before anything else is paid, and that is released the same way. Says how much moved.
+-- Locks: float → retained → the dispute, as whoever clears; who awards to a wallet holds the wallet before.
 CREATE FUNCTION points_release(p_retention bigint, p_to bigint, p_actor text, p_event timestamptz, p_now timestamptz DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-  ts timestamptz; d points_retention; beside bigint; tid bigint; goal record; day date;
+  ts timestamptz; d points_retention; beside bigint; tid bigint; goal record; day date; owed bigint;
 BEGIN
   PERFORM points_check_event(p_event, p_now);
   -- Collecting accounts that only receive need no lock.
   PERFORM 1 FROM points_account WHERE id = p_to AND kind = 3 FOR NO KEY UPDATE;
   SELECT id, kind INTO goal FROM points_account WHERE id = p_to AND kind IN (3, 4, 7);
-  SELECT * INTO d FROM points_retention WHERE id = p_retention FOR UPDATE;
+  SELECT * INTO d FROM points_retention WHERE id = p_retention;
   IF d.id IS NULL OR goal.id IS NULL OR p_actor IS NULL THEN RAISE EXCEPTION 'no such dispute or account' USING ERRCODE = '22023'; END IF;
+  ts := points_clock(p_now);
+  beside := points_beside(14::smallint, d.source_id, ts);
+  SELECT * INTO d FROM points_retention WHERE id = p_retention FOR UPDATE;
   IF d.decided_at IS NOT NULL THEN RAISE EXCEPTION 'decided already' USING ERRCODE = 'LH004'; END IF;
+  IF d.awarded_to_id <> p_to OR d.awarded_to_id IS NOT NULL AND d.held_fen = 0 THEN RAISE EXCEPTION 'awarded to somebody else, or nothing is there yet' USING ERRCODE = '22023'; END IF;
   ts := points_clock(p_now); day := (ts AT TIME ZONE 'Asia/Shanghai')::date;
   IF d.held_fen > 0 THEN
-    beside := points_beside(14::smallint, d.source_id, ts);
     tid := points_clear_row(13::smallint, p_actor, ts, day, beside, p_to, d.held_fen);
     UPDATE points_account SET balance = balance - d.held_fen WHERE id = beside;
     IF goal.kind = 3 THEN
@@ -391,7 +398,11 @@ BEGIN
       INSERT INTO points_movement (journal_id, account_id, kind, amount_fen, booked_on, retention_id) VALUES (tid, p_to, 2, d.held_fen, day, p_retention);
     END IF;
   END IF;
-  UPDATE points_retention SET decided_at = ts, decided_to_id = p_to, decide_journal_id = tid WHERE id = p_retention;
+  owed := CASE WHEN p_to = d.source_id THEN 0 ELSE d.wanted_fen - d.held_fen END;
+  UPDATE points_retention SET decided_at = ts, decided_to_id = p_to, decide_journal_id = tid, owed_fen = owed WHERE id = p_retention;
+  IF owed > 0 THEN
+    INSERT INTO points_retention (source_id, wanted_fen, held_fen, opened_at, root_id, awarded_to_id) VALUES (d.source_id, owed, 0, ts, coalesce(d.root_id, d.id), p_to);
+  END IF;
   RETURN d.held_fen;
 END $$;
 
@@ -447,7 +458,8 @@ BEGIN
   IF p_fen IS NULL OR p_fen NOT BETWEEN 1 AND 1000000000000 OR p_actor IS NULL THEN RAISE EXCEPTION 'no such amount' USING ERRCODE = '22023'; END IF;
   ts := points_clock(p_now); day := (ts AT TIME ZONE 'Asia/Shanghai')::date;
   beside := points_beside(13::smallint, 3, ts);
-  IF points_free(3) < p_fen THEN RAISE EXCEPTION 'the fee is smaller' USING ERRCODE = 'LH005'; END IF;
+  -- What it still has to give back comes before (row 18).
+  IF points_free(3) - (SELECT o.fee FROM points_owed_back() o) < p_fen THEN RAISE EXCEPTION 'the fee is smaller' USING ERRCODE = 'LH005'; END IF;
   tid := points_clear_row(19::smallint, p_actor, ts, day, 3, beside, p_fen);
   UPDATE points_account SET balance = balance + p_fen WHERE id = beside;
   INSERT INTO points_payout (account_id, source_id, amount_fen, opened_at, journal_id) VALUES (beside, 3, p_fen, ts, tid) RETURNING id INTO own;
@@ -483,8 +495,8 @@ BEGIN
   RETURN has;
 END $$;
 
--- A file of the bank, whole or not at all: opening + lines = closing, and closing is the one before + what is new. A line that
--- is known (bank, account, serial) is not booked again. p_payout names the payout that a line pays or brings back, if its
+-- A file of the bank, whole or not at all: opening + lines = closing, and closing is the one before + what is new; the first file of
+-- an account opens with what the book knows of it. A line that is known (account, serial) is not booked again. p_payout names the payout that a line pays or brings back, if its
 -- text names one; the book believes it only when state and amount fit.
 --   credit                     custody → suspense, and when a payout comes back: suspense → where it came from
 --   debit of a payout in file  in payout → custody
@@ -497,6 +509,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET jit = of
 DECLARE
   n integer := cardinality(p_serial); ts timestamptz; day date; own bigint; was record; follows boolean; total bigint; news bigint; known bigint[]; known_fen bigint; bad text; fee bigint; waiting bigint; moved bigint; back bigint;
 BEGIN
+  p_account := points_account_number(p_account);
+  p_serial := ARRAY(SELECT points_bank_serial(u.serial) FROM unnest(p_serial) WITH ORDINALITY u(serial, ord) ORDER BY u.ord);
   IF coalesce(p_bank, '') = '' OR coalesce(p_account, '') = '' OR n IS NULL OR p_digest IS NULL OR p_opening IS NULL OR p_closing IS NULL OR p_actor IS NULL
      OR (p_from <= p_to) IS NOT TRUE OR n <> cardinality(p_fen) OR n <> cardinality(p_value_on) OR n <> cardinality(p_payer) OR n <> cardinality(p_memo) OR n <> cardinality(p_payout) THEN
     RAISE EXCEPTION 'no bank statement' USING ERRCODE = '22023';
@@ -505,7 +519,7 @@ BEGIN
   -- Files come one after another.
   PERFORM 1 FROM points_account WHERE id IN (1, 2) ORDER BY id FOR NO KEY UPDATE;
   ts := points_clock(p_now); day := (ts AT TIME ZONE 'Asia/Shanghai')::date;
-  SELECT s.id, s.lines INTO was FROM points_bank_statement s WHERE s.bank = p_bank AND s.account = p_account AND s.digest = p_digest;
+  SELECT s.id, s.lines INTO was FROM points_bank_statement s WHERE points_account_number(s.account) = p_account AND s.digest = p_digest;
   IF FOUND THEN RETURN QUERY SELECT was.id, false, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint; RETURN; END IF;
   IF EXISTS (SELECT FROM unnest(p_serial, p_fen, p_value_on) u(serial, fen, on_day)
       WHERE coalesce(u.serial, '') = '' OR u.fen IS NULL OR u.fen = 0 OR abs(u.fen) > 1000000000000 OR (u.on_day BETWEEN '2000-01-01' AND day + 366) IS NOT TRUE)
@@ -514,26 +528,35 @@ BEGIN
   END IF;
   SELECT coalesce(sum(u), 0) INTO total FROM unnest(p_fen) u;
   IF p_opening + total <> p_closing THEN RAISE EXCEPTION 'opening and lines do not make the closing' USING ERRCODE = 'LH010'; END IF;
-  SELECT min(u.serial) INTO bad FROM unnest(p_serial, p_fen) u(serial, fen) JOIN points_bank_line b ON b.bank = p_bank AND b.account = p_account AND b.serial = u.serial
+  SELECT min(u.serial) INTO bad FROM unnest(p_serial, p_fen) u(serial, fen) JOIN points_bank_line b ON b.account = p_account AND b.serial = u.serial AND NOT b.is_double
     WHERE b.amount_fen <> u.fen;
   IF bad IS NOT NULL THEN RAISE EXCEPTION 'the bank gave this serial another amount' USING ERRCODE = 'LH011', DETAIL = bad; END IF;
   -- Lines typed by hand before belong to the file as well.
   SELECT array_agg(b.id), coalesce(sum(b.amount_fen), 0) INTO known, known_fen FROM unnest(p_serial) u(serial)
-    JOIN points_bank_line b ON b.bank = p_bank AND b.account = p_account AND b.serial = u.serial AND b.statement_id IS NULL;
+    JOIN points_bank_line b ON b.account = p_account AND b.serial = u.serial AND NOT b.is_double AND b.statement_id IS NULL;
   PERFORM 1 FROM points_account WHERE id IN (SELECT account_id FROM points_payout WHERE id = ANY (p_payout)) ORDER BY id FOR NO KEY UPDATE;
   PERFORM 1 FROM points_payout WHERE id = ANY (p_payout) ORDER BY id FOR UPDATE;
-  SELECT s.closing_fen AS closing INTO was FROM points_bank_statement s WHERE s.bank = p_bank AND s.account = p_account ORDER BY s.id DESC LIMIT 1;
+  SELECT s.closing_fen AS closing, s.bank::text AS bank, s.account::text AS account INTO was FROM points_bank_statement s WHERE points_account_number(s.account) = p_account ORDER BY s.id DESC LIMIT 1;
   follows := FOUND;
+  IF NOT follows THEN
+    -- Lines typed by hand before, as far as their day has come.
+    SELECT coalesce(sum(b.amount_fen), 0)::bigint AS closing, p_bank AS bank, p_account AS account INTO was FROM points_bank_line b
+      WHERE b.account = p_account AND b.value_on <= p_to AND NOT (b.serial = ANY (p_serial));
+    IF was.closing <> p_opening THEN RAISE EXCEPTION 'the first file does not open with what the book knows' USING ERRCODE = 'LH012', DETAIL = was.closing::text; END IF;
+  END IF;
   INSERT INTO points_bank_statement (bank, account, from_on, to_on, opening_fen, closing_fen, lines, digest, booked_at, actor)
-    VALUES (p_bank, p_account, p_from, p_to, p_opening, p_closing, n, p_digest, ts, p_actor) RETURNING id INTO own;
+    VALUES (was.bank, was.account, p_from, p_to, p_opening, p_closing, n, p_digest, ts, p_actor) RETURNING id INTO own;
   WITH u AS (
       -- Of two lines that name the same payout the first one has it.
       SELECT z.*, row_number() OVER (PARTITION BY z.payout, z.fen < 0 ORDER BY z.ord) AS place
         FROM unnest(p_serial, p_fen, p_value_on, p_payer, p_memo, p_payout) WITH ORDINALITY z(serial, fen, on_day, payer, memo, payout, ord)),
     fresh AS (
       SELECT u.*, p.id AS payout_id, p.account_id, p.source_id, nextval('points_transfer_id') AS jid, CASE WHEN u.fen > 0 AND p.id IS NOT NULL THEN nextval('points_transfer_id') END AS bid
-        FROM u LEFT JOIN points_payout p ON u.place = 1 AND p.id = u.payout AND p.amount_fen = abs(u.fen) AND p.state = CASE WHEN u.fen < 0 THEN 3 ELSE 4 END
-        WHERE NOT EXISTS (SELECT FROM points_bank_line b WHERE b.bank = p_bank AND b.account = p_account AND b.serial = u.serial))
+        -- What leaves with this file may come back with it.
+        FROM u LEFT JOIN points_payout p ON u.place = 1 AND p.id = u.payout AND p.amount_fen = abs(u.fen)
+          AND (p.state = CASE WHEN u.fen < 0 THEN 3 ELSE 4 END OR u.fen > 0 AND p.state = 3 AND EXISTS (SELECT FROM u d WHERE d.payout = p.id AND d.fen = -p.amount_fen AND d.place = 1
+            AND NOT EXISTS (SELECT FROM points_bank_line b WHERE b.account = p_account AND b.serial = d.serial AND NOT b.is_double)))
+        WHERE NOT EXISTS (SELECT FROM points_bank_line b WHERE b.account = p_account AND b.serial = u.serial AND NOT b.is_double))
   INSERT INTO points_bank_line (bank, account, serial, amount_fen, value_on, payer, memo, received_at, journal_id, allotted_to_id, allotted_at, allot_journal_id, statement_id, payout_id)
     SELECT p_bank, p_account, serial, fen, on_day, left(payer, 120), left(memo, 200), ts, jid, CASE WHEN fen < 0 THEN coalesce(account_id, 3) WHEN bid IS NOT NULL THEN source_id END,
       CASE WHEN fen < 0 OR bid IS NOT NULL THEN ts END, CASE WHEN fen < 0 THEN jid ELSE bid END, own, payout_id FROM fresh ORDER BY ord;

@@ -58,6 +58,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   ts timestamptz := points_clock(p_now); line bigint; old record;
 BEGIN
+  p_account := points_account_number(p_account);
+  p_serial := points_bank_serial(p_serial);
   IF p_amount IS NULL OR p_amount NOT BETWEEN 1 AND 1000000000000 OR coalesce(p_serial, '') = '' OR coalesce(p_bank, '') = '' OR coalesce(p_account, '') = ''
      OR p_value_on IS NULL OR p_value_on NOT BETWEEN '2000-01-01' AND (ts AT TIME ZONE 'Asia/Shanghai')::date + 366 THEN
     RAISE EXCEPTION 'no bank line' USING ERRCODE = '22023';
@@ -65,9 +67,9 @@ BEGIN
   PERFORM points_check_event(p_event, p_now);
   INSERT INTO points_bank_line (bank, account, serial, amount_fen, value_on, payer, memo, received_at, journal_id)
     VALUES (p_bank, p_account, p_serial, p_amount, p_value_on, left(p_payer, 120), left(p_memo, 200), ts, 0)
-    ON CONFLICT (bank, account, serial) DO NOTHING RETURNING id INTO line;
+    ON CONFLICT (account, serial) WHERE NOT is_double DO NOTHING RETURNING id INTO line;
   IF line IS NULL THEN
-    SELECT b.id, b.amount_fen INTO old FROM points_bank_line b WHERE b.bank = p_bank AND b.account = p_account AND b.serial = p_serial;
+    SELECT b.id, b.amount_fen INTO old FROM points_bank_line b WHERE b.account = p_account AND b.serial = p_serial AND NOT b.is_double;
     IF old.amount_fen <> p_amount THEN RAISE EXCEPTION 'the bank gave this serial another amount' USING ERRCODE = '23505'; END IF;
     line_id := old.id; is_new := false; RETURN NEXT; RETURN;
   END IF;

@@ -50,7 +50,7 @@ BEGIN
   IF closing IS NOT NULL THEN RETURN closing; END IF;
   IF EXISTS (SELECT FROM points_surplus_closing WHERE finished_at IS NULL) THEN RAISE EXCEPTION 'the last closing is still being shared' USING ERRCODE = 'LH031'; END IF;
   -- The reserve first: the buffer keeps its floor.
-  IF p_buffer > 0 AND p_buffer > points_free(4) - p_floor OR points_free(4) < p_floor OR p_breakage > points_free(5) THEN
+  IF p_buffer > 0 AND p_buffer > points_free(4) - p_floor - (SELECT o.buffer FROM points_owed_back() o) OR points_free(4) < p_floor OR p_breakage > points_free(5) THEN
     RAISE EXCEPTION 'more than breakage and buffer above the floor' USING ERRCODE = 'LH032';
   END IF;
   ts := points_clock(p_now);

@@ -171,7 +171,7 @@ class Colluders:
         ]
         opening, self.bank_fen = self.bank_fen, self.bank_fen + sum(line.amount_fen for line in lines)
         booked = funding.book_statement(
-            bank="payouts", account="1", from_on=self.today, to_on=self.today, opening_fen=opening, closing_fen=self.bank_fen,
+            bank="payouts", account="2", from_on=self.today, to_on=self.today, opening_fen=opening, closing_fen=self.bank_fen,
             digest=hashlib.sha256(b"%d" % self.runs).digest(), lines=lines, actor=TEST, at=at, now=at,
         )  # fmt: skip
         assert booked.paid == len(payouts)

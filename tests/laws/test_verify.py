@@ -103,9 +103,11 @@ BREAKS = {
     "what was charged to the fee by mistake was charged to whose it was, once": "UPDATE points_bank_line SET reassigned_to_id = 5, reassigned_at = allotted_at, reassign_journal_id = journal_id + 1 WHERE amount_fen < 0 AND allotted_to_id = 3",
     "what left the bank left a payout or the fee, by its line": "UPDATE points_bank_line SET allotted_to_id = 4 WHERE amount_fen < 0",
     "custody is the bank's lines, and its files follow each other": "UPDATE points_bank_statement SET closing_fen = closing_fen + 1",
+    "a line of the bank is known once, by account and serial": "ALTER TABLE points_bank_line DROP CONSTRAINT points_bank_line_of_a_normal_account; UPDATE points_bank_line SET account = account || ' '",
     "what is in payout is the open payouts": "UPDATE points_payout SET state = 4, ended_at = opened_at, end_journal_id = journal_id, run_no = 1 WHERE state = 1",
-    "what is retained is the open disputes": "UPDATE points_retention SET held_fen = held_fen - 1 WHERE decided_at IS NULL",
+    "what is retained is the open disputes": "UPDATE points_retention SET held_fen = held_fen - 1 WHERE decided_at IS NULL AND held_fen > 0",
     "a dispute is what was set apart for it, and its decision": "UPDATE points_retention SET decided_to_id = {float} WHERE decided_at IS NOT NULL",
+    "what an award could not move is owed until it has moved": "UPDATE points_retention SET wanted_fen = wanted_fen - 1 WHERE root_id IS NOT NULL AND held_fen = 0",
     "a payout went the way that its state says": "UPDATE points_payout SET amount_fen = amount_fen + 1 WHERE state = 5",
     "what moved an account between two clearings has its journal": "UPDATE points_movement SET amount_fen = amount_fen - 1 WHERE kind = 1",
     "statements follow each other, and no day is cleared out of turn": "UPDATE points_statement SET opening_fen = opening_fen + 1, proceeds_fen = proceeds_fen - 1 WHERE since_on IS NOT NULL",
@@ -155,7 +157,7 @@ def cleared(shop: Shop, wallet: Wallet) -> None:
             bank="bank",
             account="1",
             from_on=day,
-            to_on=day,
+            to_on=NOON.date(),
             opening_fen=opening,
             closing_fen=opening + sum(line.amount_fen for line in part),
             digest=bytes([number]) * 32,
@@ -166,6 +168,9 @@ def cleared(shop: Shop, wallet: Wallet) -> None:
         )
     clearing.withdraw_fee(amount_fen=1, actor=TEST, at=NOON, now=NOON)
     clearing.retain(account_id=proceeds, amount_fen=20, actor=TEST, at=NOON, now=NOON)
+    # One is awarded to another merchant before anything of it is there.
+    third, _stopped = clearing.retain(account_id=proceeds, amount_fen=10_000, actor=TEST, at=NOON, now=NOON)
+    clearing.release(retention_id=third.pk, to_id=open_shop().merchant.proceeds_id, actor=TEST, at=NOON, now=NOON)
 
 
 def lived(shop: Shop) -> dict[str, int]:
@@ -379,13 +384,13 @@ def test_a_broken_law_is_seen() -> None:
 # sealed; names and texts are not money.
 UNSEEN = {
     "points_account": {"title", "opened_at", "owner_no"},
-    "points_bank_line": {"serial", "value_on", "payer", "memo"},
+    # A line is known by account and serial, whatever the bank is called.
+    "points_bank_line": {"bank", "serial", "value_on", "payer", "memo"},
     # A file may hold lines that an earlier one brought; its own count of lines is the bank's word.
-    "points_bank_statement": {"lines", "to_on", "booked_at", "actor"},
+    "points_bank_statement": {"bank", "lines", "to_on", "booked_at", "actor"},
     "points_clearing": {"finished_at", "minimum_fen", "actor"},
-    # Which decision, what was contested, what the merchant wishes: not money.
+    # Which decision, what the merchant wishes: not money.
     "points_payout": {"run_no"},
-    "points_retention": {"wanted_fen"},
     "points_standing": {"float_id", "standing_fen", "is_leaving"},
     # No transaction lies between a mark and the next number.
     "points_statement": {"mark", "free_fen"},

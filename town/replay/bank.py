@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from merchants import banking
 from merchants.models import PayoutRun
+from points.calc import bankaccounts
 from points.models import BankLine, BankStatement, Payout
 from town.money import ACCOUNT, ACTOR, BANK
 
@@ -28,9 +29,9 @@ def statement(runs: Sequence[PayoutRun], on: date) -> bytes:
 
     What is paid is read from the files, as a bank does; opening + lines = closing.
     """
-    last = BankStatement.objects.filter(bank=BANK, account=ACCOUNT).order_by("-pk").first()
+    last = BankStatement.objects.filter(account=bankaccounts.normal(ACCOUNT)).order_by("-pk").first()
     opening = last.closing_fen if last else 0
-    typed = BankLine.objects.filter(bank=BANK, account=ACCOUNT, statement=None).order_by("pk")
+    typed = BankLine.objects.filter(account=bankaccounts.normal(ACCOUNT), statement=None).order_by("pk")
     lines = [(row.serial, row.value_on, row.amount_fen, row.payer, row.memo) for row in typed]
     for run in runs:
         for row in csv.reader(io.StringIO(bytes(run.content or b"").decode())):
@@ -62,7 +63,7 @@ def answer(at: datetime) -> int:
 
 def balance() -> int | None:
     """Return what the bank says is on the account; None before the first statement."""
-    last = BankStatement.objects.filter(bank=BANK, account=ACCOUNT).order_by("-pk").first()
+    last = BankStatement.objects.filter(account=bankaccounts.normal(ACCOUNT)).order_by("-pk").first()
     return last.closing_fen if last else None
 
 
