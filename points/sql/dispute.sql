@@ -8,7 +8,6 @@ CREATE UNIQUE INDEX points_retention_owed_once ON points_retention (root_id) WHE
 CREATE INDEX points_retention_of_root ON points_retention (root_id) WHERE root_id IS NOT NULL;
 
 -- Late refunds (row 18): what fee and buffer still have to give back, dues that no close has counted included.
-CREATE INDEX points_due_open ON points_due (account_id) WHERE paid < amount;
 CREATE OR REPLACE FUNCTION points_owed_back() RETURNS TABLE (fee bigint, buffer bigint) LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
 BEGIN
   RETURN QUERY
