@@ -242,9 +242,6 @@ def test_what_was_asked_before_the_closing_mode_is_not_decided_in_it(settings: A
     with pytest.raises(Refused) as refused:
         approvals.approve(final, user=people[2], at=NOON)
     assert refused.value.code == "closing_mode_on"
-    with pytest.raises(Refused) as refused:
-        accounts.open_budget(title="too late", at=NOON)
-    assert refused.value.code == "closing_mode_on"
 
 
 def test_no_opening_balances_in_the_closing_mode() -> None:
