@@ -55,6 +55,12 @@ VERBS: dict[str, Promise] = {
     "job.asked": gettext_lazy("asked a worker to do it now"),
     # Translators: 同意商户退出
     "merchant.leaving": gettext_lazy("merchant may leave"),
+    # Translators: 商户取消退出
+    "merchant.leaving_cancelled": gettext_lazy("merchant stays after all"),
+    # Translators: 不明支出改由他方承担
+    "bank_line.reassigned": gettext_lazy("unknown debit charged anew"),
+    # Translators: 记录邀请人
+    "points.invited": gettext_lazy("inviter noted"),
     # Translators: 付款被止
     "payout.stopped": gettext_lazy("payout stopped"),
     # Translators: 认领为退汇

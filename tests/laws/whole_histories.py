@@ -296,7 +296,7 @@ class WholeHistory(History):
                 assert clearing.stop(payout_id=self.payout_ids[n], actor=ACTOR, at=self.now, now=self.now)
 
     def _fee_out(self) -> None:
-        there = self.oracle.accounts[FEE]
+        there = self.oracle.accounts[FEE] - self.oracle.fee_owed_back()
         if there > 0:
             fen = self.random.choice([there, there // 2 + 1])
             assert self.oracle.withdraw_fee(fen, day_of(self.now))

@@ -208,6 +208,8 @@ class WholeOracle(Oracle):
         self.bills: list[MerchantBill] = []
         self.promises: list[WholeSale] = []
         self.dues: list[Due] = []
+        # What was released at the last close, less what was due by then.
+        self.totals: dict[int, int] = {}
         self.claims: list[Claim] = []
         self.returns: list[ReturnDue] = []
         self.payouts: list[Payout] = []
@@ -892,6 +894,7 @@ class WholeOracle(Oracle):
                 mine.append((account, *found))
         slow = []
         for account, float_id, parts, released in mine:
+            self.totals[account] = sum(want for _part, _to, want in parts)
             posted = self.posted[account]
             is_new = any(due.account == account and due.is_new for due in self.dues)
             if (
@@ -1004,11 +1007,21 @@ class WholeOracle(Oracle):
         self.payouts.append(Payout(source, fen))
 
     def withdraw_fee(self, fen: int, on: date) -> bool:
-        """Row 43."""
-        if self.accounts[FEE] < fen:
+        """Row 43: never what the fee will have to give back."""
+        if self.accounts[FEE] - self.fee_owed_back() < fen:
             return False
         self._set_off(FEE, fen, on)
         return True
+
+    def fee_owed_back(self) -> int:
+        """Its part of what late refunds made due and nobody has paid (row 18), and what it owes to merchants."""
+        owed = sum(claim.open for claim in self.claims if claim.debtor == FEE)
+        for account in {due.account for due in self.dues if due.paid < due.amount}:
+            terms, _centre = self.rest_of[account]
+            fresh = sum(due.amount for due in self.dues if due.account == account and due.is_new)
+            total, weight = max(0, self.totals.get(account, 0) - fresh), 10_000 - terms.member
+            owed += max(0, self.posted[account]["fee"] - (total * terms.fee // weight if weight else 0))
+        return owed
 
     def paid(self, payout: Payout) -> None:
         """Row 34: the bank's debit."""

@@ -154,7 +154,7 @@ def test_after_the_last_day_nothing_is_spent_or_held_whether_or_not_the_clock_ha
     shop = again(shop)
     for found in (shop.sell(wallet, 0, event_at=end, now=end, spend_points=50), shop.hold(wallet, 50, now=end)):
         assert found.status == "refused" and found.code == "spending_ended" and found.figure == 0
-        assert "last day" in found.refusal().text()
+        assert "使用期已过" in found.refusal().text()
     # Money is taken as ever, and more than there is stays "too few".
     assert shop.sell(wallet, 1_000, event_at=end, now=end).status == "booked"
     assert shop.sell(wallet, 0, event_at=end, now=end, spend_points=5_000).code == "points_short"

@@ -320,7 +320,7 @@ def test_every_verdict_has_a_sentence_whose_parameters_are_there() -> None:
                 assert message % {**parameters, "title": "Offer"}
                 seen.add(step.verdict)
     assert seen <= VERDICTS.keys() and {"base", "applied", "below_threshold", "stamps_missing"} <= seen
-    assert {"bill", "member_day", "member", "day", "budget", "loss", "account", "credit"} == LIMITS.keys()
+    assert {"bill", "member_day", "member", "day", "budget", "loss", "account", "credit", "told"} == LIMITS.keys()
 
 
 # --- what must hold for any set -----------------------------------------------------------------
