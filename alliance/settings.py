@@ -142,6 +142,8 @@ CELERY_BEAT_SCHEDULE = {
     "bills": {"task": "points.tasks.bills", "schedule": crontab(minute="35", hour="0")},
     # After midnight; the later hours only do what was missed.
     "close": {"task": "points.tasks.close", "schedule": crontab(minute="20")},
+    # Of months that are over; most days find nothing.
+    "keep-fees": {"task": "points.tasks.keep_fees", "schedule": crontab(minute="40", hour="1")},
     # Once a day, after the close; the later hours only if that one was missed.
     "prove": {"task": "points.tasks.prove", "schedule": crontab(minute="50")},
     # Once a day, after what has lapsed is booked; asked often, so that a new installation does not wait for the night.
@@ -260,6 +262,10 @@ if not 0 <= OFFLINE_SPEND_DAY_FEN <= 20_000:
         f"OFFLINE_SPEND_DAY_FEN={OFFLINE_SPEND_DAY_FEN} is not between 0 and 20000 (see docs/settings.md)"
     )
 REFUND_DAYS = env.number("REFUND_DAYS", 60)
+# Above which share of what it issued in a month a merchant pays the fee on points that its refunds lacked.
+SHORTFALL_SHARE_BPS = env.number("SHORTFALL_SHARE_BPS", 100)
+if not 0 <= SHORTFALL_SHARE_BPS <= 10_000:
+    raise env.BadSetting(f"SHORTFALL_SHARE_BPS={SHORTFALL_SHARE_BPS} is not between 0 and 10000 (see docs/settings.md)")
 # What inviting can bring one member in a day and a calendar year.
 REFERRAL_DAY_POINTS = env.number("REFERRAL_DAY_POINTS", 2_000)
 REFERRAL_YEAR_POINTS = env.number("REFERRAL_YEAR_POINTS", 20_000)

@@ -99,11 +99,14 @@ def memo(merchant: Merchant) -> Memo:
     dues = list(Due.objects.open().filter(to=float_id).select_related("refund").order_by("pk")[:100])
     claims = list(Claim.objects.open().filter(debtor_id=float_id).select_related("refund").order_by("pk")[:100])
     back = ReturnDue.objects.open().filter(float=float_id)
+    line = promises.line_of(float_id)
+    # Only who has a line is sent bills.
+    bills = list(MerchantBill.objects.unpaid().filter(float_id=float_id).order_by("due_on")[:24]) if line else []
     return Memo(
         due_fen=sum(due.amount - due.paid for due in dues),
         dues=dues,
-        line=promises.line_of(float_id),
-        bills=list(MerchantBill.objects.unpaid().filter(float_id=float_id).order_by("due_on")[:24]),
+        line=line,
+        bills=bills,
         promised_fen=back.aggregate(fen=Sum(F("points") - F("issued")))["fen"] or 0,
         advance_fen=sum(claim.points - claim.repaid for claim in claims),
         claims=claims,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -105,11 +105,22 @@ def shortfalls(at: datetime) -> list[Shop]:
     return _shops(f"risk.short:{today}", _SHORT, {"since": since}, longest=A_DAY)
 
 
+_KEPT = """SELECT DISTINCT ON (m.id) m.id, k.month, k.fee FROM points_kept_fee k JOIN merchants_merchant m ON m.float_id = k.float_id
+WHERE m.id = ANY (%(ids)s) AND k.fee > 0 AND k.month >= %(since)s ORDER BY m.id, k.month DESC"""
+
+
+def kept_fees(shops: list[Shop], at: datetime) -> dict[int, tuple[date, int]]:
+    """Return, by merchant, the newest month whose fee on missing points was kept, and how much; of the last two months."""
+    since = shanghai_day(at) - timedelta(days=2 * MONTH)
+    rows = _rows(_KEPT, {"ids": [shop.merchant_id for shop in shops], "since": since.replace(day=1)}) if shops else []
+    return {number: (month, fee) for number, month, fee in rows}
+
+
 # What the alliance would lose if a merchant never came back: what it owes and has not set aside.
 _EXPOSED = f"""SELECT m.id, {_NAME}, e.fen::bigint, 0, count(*) OVER () FROM (
     SELECT float_id, sum(fen) AS fen FROM (
       SELECT float_id, owed_fen AS fen FROM points_credit_line WHERE owed_fen > 0
-      UNION ALL SELECT debtor_id, points - repaid FROM points_claim WHERE repaid < points AND why IN ({Claim.Why.ADVANCE}, {Claim.Why.BONUS})
+      UNION ALL SELECT debtor_id, points - repaid FROM points_claim WHERE repaid < points AND why IN ({Claim.Why.ADVANCE}, {Claim.Why.BONUS}, {Claim.Why.KEPT_FEE})
       UNION ALL SELECT float_id, points - issued FROM points_return_due WHERE issued < points) x GROUP BY 1) e
 JOIN merchants_merchant m ON m.float_id = e.float_id ORDER BY e.fen DESC, m.id LIMIT {SHOWN}"""
 

@@ -227,7 +227,9 @@ def settle(now: datetime | None = None) -> tuple[int, int]:
     for wallet_id in sorted(set(wallets)):
         recovered += _run("points_recover_claims", wallet_id, now)
     floats = {
-        *Claim.objects.open().filter(why__in=(Claim.Why.ADVANCE, Claim.Why.BONUS)).values_list("debtor_id", flat=True),
+        *Claim.objects.open()
+        .filter(why__in=(Claim.Why.ADVANCE, Claim.Why.BONUS, Claim.Why.KEPT_FEE))
+        .values_list("debtor_id", flat=True),
         *Claim.objects.open().filter(why=Claim.Why.FEE).values_list("creditor_id", flat=True),
         *ReturnDue.objects.open().values_list("float_id", flat=True),
     }

@@ -22,6 +22,7 @@ from points import (
     expiring,
     expiry,
     holds,
+    keeping,
     opening,
     partitions,
     promises,
@@ -41,7 +42,16 @@ from points import (
 from points.models import Proof
 
 _LOCKS = {"mature": 11, "expire": 12, "close": 13, "prove": 14, "seal": 15, "forecast": 16, "bills": 17, "holds": 18}
-_LOCKS |= {"flows": 31, "share": 32, "openings": 33, "wind_up": 34, "refunds": 21, "prune": 35, "verify": 37}
+_LOCKS |= {
+    "flows": 31,
+    "share": 32,
+    "openings": 33,
+    "wind_up": 34,
+    "refunds": 21,
+    "prune": 35,
+    "verify": 37,
+    "keep": 38,
+}
 CLOSE = "points.close"
 PROVE = "points.prove"
 SHARE, OPEN, WIND_UP = "points.surplus", "points.opening", "points.winding"
@@ -161,6 +171,20 @@ def settle_refunds() -> list[int]:
     """Let members and merchants pay what they owe because of refunds, as far as they have it."""
     with _alone("refunds") as is_mine:
         return [*refunds.settle(), rewards.settle()] if is_mine else [0, 0, 0]
+
+
+@shared_task
+def keep_fees() -> int:
+    """Keep the fee of months in which too many points of returned purchases were gone; return for how many merchants."""
+    with _alone("keep") as is_mine:
+        if not is_mine:
+            return 0
+        now, done = timezone.now(), 0
+        for month in keeping.months(shanghai_day(now)):
+            if floats := keeping.due(month):
+                number = month.year * 100 + month.month
+                done += _watched(keeping.KEEP, number, len(floats), keeping.run(month, float_ids=floats))
+        return done
 
 
 @shared_task

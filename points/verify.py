@@ -309,6 +309,7 @@ _LAWS: dict[str, str] = {
           SELECT count(*) AS n, count(*) FILTER (WHERE CASE c.why WHEN 1 THEN c.debtor_id <> r.wallet_id OR c.creditor_id <> r.float_id
               WHEN 5 THEN NOT EXISTS (SELECT FROM points_reward_back b JOIN points_reward z ON z.id = b.reward_id WHERE b.reward_id = c.reward_id AND b.wallet_id = c.debtor_id
                 AND z.payer_id = c.creditor_id AND b.owed = c.points AND b.refund_id IS NOT DISTINCT FROM c.refund_id AND b.booked_at = c.made_at)
+              WHEN 6 THEN c.creditor_id <> 3 OR NOT EXISTS (SELECT FROM points_kept_fee k WHERE k.claim_id = c.id AND k.float_id = c.debtor_id AND k.fee - k.taken = c.points AND k.kept_at = c.made_at)
               WHEN 2 THEN c.debtor_id <> r.float_id OR c.creditor_id <> 4 WHEN 4 THEN c.debtor_id <> 3 OR c.creditor_id <> r.float_id
               ELSE c.debtor_id <> r.float_id OR NOT EXISTS (SELECT FROM points_refund_award a WHERE a.refund_id = c.refund_id AND a.payer_id = c.creditor_id AND a.owed > 0) END
               OR c.made_at > s.booked_at OR c.made_at < s.booked_at - interval '1 hour') AS bad
@@ -506,7 +507,7 @@ _LAWS: dict[str, str] = {
         SELECT count(*), count(*) FILTER (WHERE g.tgname IS NULL OR g.tgenabled <> 'O') FROM (
           SELECT c.oid, v.name FROM pg_class c CROSS JOIN (VALUES ('points_immutable'), ('points_kept')) v(name)
           WHERE c.oid IN (SELECT unnest(ARRAY['points_transfer', 'points_sale', 'points_lot_use', 'points_key', 'points_award', 'points_trace', 'points_hold', 'points_hold_lot',
-            'points_refund', 'points_refund_award', 'points_referral', 'points_reward', 'points_reward_back']::regclass[])
+            'points_refund', 'points_refund_award', 'points_referral', 'points_reward', 'points_reward_back', 'points_kept_fee']::regclass[])
             UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY (ARRAY['points_transfer', 'points_sale', 'points_lot_use']::regclass[]))) t
         LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = t.name""",
     "a bonus is one transfer from the payer of its rule, as its reckoning says": """
@@ -718,6 +719,20 @@ _LAWS: dict[str, str] = {
         JOIN (SELECT id, CASE kind WHEN 3 THEN id ELSE float_id END AS float_id FROM points_account) f ON f.id = t.debit_id
         JOIN (SELECT id, CASE kind WHEN 3 THEN id ELSE float_id END AS float_id FROM points_account) g ON g.id = t.credit_id
         WHERE t.bucket = -1 AND t.wallet_id = 0""",
+    "the fee on points of returned purchases that were gone is kept once a month, above the share, by the terms": """
+        SELECT count(*), count(*) FILTER (WHERE k.float_id IS NULL OR k.month + interval '1 month' > (k.kept_at AT TIME ZONE 'Asia/Shanghai')::date OR a.kind <> 3 OR a.closed_on < k.month + interval '1 month - 1 day'
+            OR k.short <> coalesce(s.short, 0) OR k.issued <> greatest(0, coalesce(g.points, 0))
+            OR k.fee <> CASE WHEN k.short::numeric * 10000 > k.issued::numeric * k.share_bps THEN s.fee ELSE 0 END
+            OR k.taken <> coalesce(t.points, 0) OR t.debit_id <> k.float_id OR t.booked_at <> k.kept_at OR t.wallet_id <> 0 OR t.journal_id <> t.id
+            OR c.why IS DISTINCT FROM (CASE WHEN k.taken < k.fee THEN 6 END) OR c.points <> k.fee - k.taken)
+        FROM points_kept_fee k FULL JOIN (SELECT * FROM points_transfer WHERE kind = 9 AND credit_id = 3) t ON t.id = k.transfer_id
+        LEFT JOIN points_account a ON a.id = k.float_id LEFT JOIN points_claim c ON c.id = k.claim_id
+        LEFT JOIN (SELECT z.float_id, z.month, sum(z.short) AS short, sum(div(z.short * z.fee_bps, z.member_bps)) AS fee
+          FROM (SELECT r.float_id, date_trunc('month', d.booked_on)::date AS month, m.fee_bps, m.member_bps, sum(r.short - r.home_own) AS short
+            FROM points_refund r JOIN points_sale d ON d.id = r.refund_id JOIN points_terms m ON m.id = d.terms_id WHERE r.short > r.home_own GROUP BY 1, 2, 3, 4, m.id) z GROUP BY 1, 2) s
+          ON s.float_id = k.float_id AND s.month = k.month
+        LEFT JOIN (SELECT x.debit_id, date_trunc('month', x.booked_on)::date AS month, sum(x.points) AS points FROM points_transfer x WHERE x.kind IN (1, 15) GROUP BY 1, 2) g
+          ON g.debit_id = k.float_id AND g.month = k.month""",
     SEALED: """
         SELECT sum(f.n), count(*) FILTER (WHERE s.digest IS DISTINCT FROM f.digest OR s.rows IS DISTINCT FROM f.n)
         FROM (SELECT DISTINCT sealed_on FROM points_seal ORDER BY 1 DESC LIMIT {days}) d CROSS JOIN LATERAL points_seal_digests(d.sealed_on) f

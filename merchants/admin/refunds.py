@@ -113,7 +113,7 @@ class OfMerchants(FrozenAdmin):
     # Translators: 退款单
     @display(description=_("refund"))
     def shown_refund(self, row: Any) -> Any:
-        return links.link("points_refund", row.refund_id, f"R{row.refund_id}")
+        return links.link("points_refund", row.refund_id, f"R{row.refund_id}") if row.refund_id else "–"
 
 
 def name(rows: Any, float_of: Any) -> None:
@@ -240,11 +240,15 @@ class ClaimAdmin(OfMerchants):
         "shown_open",
     )  # fmt: skip
 
+    def float_of(self, row: Claim) -> int:
+        # A fee kept is the merchant's own; a reward that was taken back may have neither refund nor merchant.
+        return row.refund.float_id if row.refund else row.debtor_id
+
     def table(self, rows: list[Claim]) -> Iterator[list[Any]]:
         yield [_t("Refund"), _t("Merchant"), _t("Why"), _t("Amount (yuan)"), _t("Still open (yuan)"), _t("Day")]
         for row in rows:
             yield [
-                str(row.refund_id), str(row.merchant or ""), row.get_why_display(), row.points / 100,  # type: ignore[attr-defined]
+                str(row.refund_id or ""), str(row.merchant or ""), row.get_why_display(), row.points / 100,  # type: ignore[attr-defined]
                 (row.points - row.repaid) / 100, row.made_at.date(),
             ]  # fmt: skip
 
@@ -255,7 +259,7 @@ class ClaimAdmin(OfMerchants):
     # Translators: 谁欠
     @display(description=_("debtor"))
     def shown_debtor(self, row: Claim) -> Any:
-        if row.why == Claim.Why.POINTS_GONE:
+        if row.why in (Claim.Why.POINTS_GONE, Claim.Why.REWARD):
             return links.wallet(row.debtor_id)
         return links.account(row.debtor_id)
 

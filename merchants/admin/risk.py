@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -195,11 +195,12 @@ def _full_lines() -> Group:
 
 def _shortfalls(at: datetime) -> Group:
     found = risks.shortfalls(at)
+    kept = risks.kept_fees(found, at)
     rows = [
         Row(
             text=shop.name,
             url=_merchant(shop.merchant_id),
-            right=f"{yuan(shop.fen)} · {shop.share / 10:.1f}%",
+            right=f"{yuan(shop.fen)} · {shop.share / 10:.1f}% · {_kept(kept.get(shop.merchant_id))}",
             sign="bad" if shop.share > 50 else "warn",
         )
         for shop in found
@@ -210,6 +211,16 @@ def _shortfalls(at: datetime) -> Group:
         _("Points of returned purchases that were spent already, by sales of 30 days: a way to sell points."),
         rows, _list("points_claim", f"open=yes&why__exact={int(Claim.Why.POINTS_GONE)}"), found[0].n if found else 0,
     )  # fmt: skip
+
+
+def _kept(found: tuple[date, int] | None) -> str:
+    """Say whether the fee on missing points of a month was kept (after that month)."""
+    if found is None:
+        # Translators: 还没有留费（月末后才算）
+        return _t("no fee kept yet")
+    month, fen = found
+    # Translators: %(month)s 已留运营费 %(fen)s
+    return _t("fee of %(month)s kept: %(fen)s") % {"month": f"{month:%Y-%m}", "fen": yuan(fen)}
 
 
 def _exposures() -> Group:

@@ -15,7 +15,7 @@ from merchants import leaving, leaving_shown, money
 from merchants.access import DeskRequest, money_only
 from merchants.models import PayoutAccount
 from merchants.web import frame
-from points import clearing, statements
+from points import clearing, keeping, statements
 
 LOW_DAYS = 5
 NEWEST = 5
@@ -35,8 +35,11 @@ def money_page(request: DeskRequest) -> HttpResponse:
     account = on_file.get(PayoutAccount.State.CURRENT)
     first = _month(request.GET.get("month", ""), today)
     last_day = min((first + timedelta(days=31)).replace(day=1) - timedelta(days=1), today)
+    kept = keeping.newest(merchant.book.float_id, today)
     context = {
         "held": held,
+        "kept_fee": kept,
+        "kept_fee_until": keeping.last_day(kept.month) if kept else None,
         "owed": owed,
         "cover": cover,
         "low_days": LOW_DAYS,

@@ -22,7 +22,7 @@ from points.models.lot import MATURE, Lot, LotUse
 from points.models.opening import Opening, OpeningLine
 from points.models.promise import CreditLine, MerchantBill, Promise
 from points.models.proof import Proof, ProofBucket
-from points.models.refund import Claim, Due, Refund, RefundAward, ReturnDue
+from points.models.refund import Claim, Due, KeptFee, Refund, RefundAward, ReturnDue
 from points.models.reward import Referral, Reward, RewardBack
 from points.models.rule import Rule, RuleVersion
 from points.models.seal import Seal
@@ -51,6 +51,7 @@ __all__ = [
     "Hold",
     "HoldLot",
     "Journal",
+    "KeptFee",
     "Key",
     "Lot",
     "LotUse",

@@ -120,8 +120,10 @@ class Claim(models.Model):
         FEE = 4, _("spending fee of a returned purchase")
         # Translators: 应退回的奖励
         REWARD = 5, _("reward taken back, its points were gone")
+        # Translators: 应留的运营费（退货积分缺口）
+        KEPT_FEE = 6, _("fee kept on points of returned purchases that were gone")
 
-    # None: a reward that was taken back without a refund.
+    # None: a reward that was taken back without a refund, or the fee kept of a month.
     refund = models.ForeignKey(Refund, models.PROTECT, null=True, related_name="claims")
     reward_id = models.BigIntegerField(_("reward"), null=True)
     why = models.SmallIntegerField(_("why"), choices=Why.choices)
@@ -171,3 +173,43 @@ class ReturnDue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.issued}/{self.points}"
+
+
+class KeptFee(models.Model):
+    """A month in which points of a merchant's returned purchases were gone; fee 0: within the share (hole H23).
+
+    issued: points given for sales less those that came back; short: those that were gone; fee = taken + claim.
+    """
+
+    pk = models.CompositePrimaryKey("float_id", "month")
+    float = models.ForeignKey(Account, models.PROTECT, related_name="+", verbose_name=_("float"))
+    month = models.DateField(_("month"))
+    # Translators: 当月净发积分
+    issued = models.BigIntegerField(_("points issued"))
+    short = models.BigIntegerField(_("points that were gone"))
+    share_bps = models.IntegerField()
+    # Translators: 应留运营费
+    fee = models.BigIntegerField(_("fee kept"))
+    taken = models.BigIntegerField()
+    transfer_id = models.BigIntegerField(null=True)
+    claim = models.ForeignKey(Claim, models.PROTECT, null=True, related_name="+")
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "points_kept_fee"
+        # Translators: 缺口留费
+        verbose_name = _("fee kept on missing points")
+        verbose_name_plural = _("fees kept on missing points")
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}: {self.fee}"
+
+    @property
+    def share(self) -> str:
+        """The share above which it is kept, in percent."""
+        return f"{self.share_bps / 100:g}"
+
+    @property
+    def owed_fen(self) -> int:
+        """What the merchant still owes of it."""
+        return self.claim.points - self.claim.repaid if self.claim else 0

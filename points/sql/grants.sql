@@ -101,7 +101,8 @@ TO {role};
 GRANT EXECUTE ON FUNCTION
   points_refund(smallint, bigint, text, uuid, uuid, bigint, bigint, bigint, timestamptz, integer, integer, integer, integer, bigint[], bigint[], boolean, integer, timestamptz, timestamptz, jsonb),
   points_recover_claims(bigint, timestamptz),
-  points_settle_debts(bigint, timestamptz)
+  points_settle_debts(bigint, timestamptz),
+  points_keep_fees(date, bigint[], integer, timestamptz)
 TO {role};
 -- Flows, the surplus, opening balances, the closing mode.
 GRANT EXECUTE ON FUNCTION points_flows(), points_flow_lines(bigint, bigint), points_flow_class(smallint), points_not_expiring(date),

@@ -618,7 +618,8 @@ BEGIN
       INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points, due_on)
         VALUES (-1, 0, ts, tid, tid, tid, 18, ts, day, 'system:recover', sources[i], r.creditor_id, x, day);
       IF i = 2 THEN UPDATE points_account SET balance = balance - x WHERE id = p_float; END IF;
-      IF r.kind <> 9 THEN UPDATE points_account SET balance = balance + x WHERE id = r.creditor_id; END IF;
+      -- Live accounts at once; collecting ones follow with the roll-up.
+      UPDATE points_account SET balance = balance + x WHERE id = r.creditor_id AND kind NOT BETWEEN 4 AND 10;
     END LOOP;
     FOR r IN SELECT z.* FROM points_return_due z WHERE z.float_id = p_float AND z.issued < z.points AND z.wallet_id = ANY (ids) ORDER BY z.id FOR NO KEY UPDATE LOOP
       x := least(r.points - r.issued, money[i]);

@@ -25,6 +25,7 @@ KEPT = (
     "points_split",
     "points_mark",
     "points_account_day",
+    "points_kept_fee",
 )
 POST = """SELECT status FROM points_post_one(1::smallint, 1, 'x', gen_random_uuid(), gen_random_uuid(), %(wallet)s, 1, %(rest)s, now(),
   %(paid)s, %(paid)s, %(spend)s, '', %(now)s::timestamptz)"""
@@ -71,6 +72,7 @@ def test_history_and_balances_cannot_be_written(
             "points_reversal": "reversed",
             "points_split": "total",
             "points_key": "status",
+            "points_kept_fee": "taken",
         }.get(table, column)
         column = "points" if table == "points_lot_use" else column
         refused(application_connection, f"UPDATE {table} SET {column} = {column}")

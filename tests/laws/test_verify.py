@@ -20,6 +20,7 @@ from points import (
     funding,
     holds,
     identify,
+    keeping,
     opening,
     promises,
     proving,
@@ -33,6 +34,7 @@ from points import (
 )
 from points.calc.rules import Line
 from points.models import Allowance, Awaited, Payout, Wallet
+from tests.points import test_keeping as keeps
 from tests.points.ruling import budget, rule
 from tests.points.shops import NOON, TEST, Shop, open_shop
 from tests.points.test_refunds import back
@@ -95,6 +97,7 @@ BREAKS = {
     "each day's proof hangs on the one before it and says what was owed": "UPDATE points_proof SET custody_fen = custody_fen + 1, figures = replace(figures, '\"held\":0', '\"held\":1')",
     "a proof's buckets make its root and its total": "UPDATE points_proof_bucket SET total_points = total_points + 1 WHERE bucket = 5",
     "each seal hangs on the day before, no day and bucket is missing, and proofs carry them": "DELETE FROM points_seal WHERE bucket = 7 AND sealed_on = (SELECT max(sealed_on) FROM points_seal)",
+    "the fee on points of returned purchases that were gone is kept once a month, above the share, by the terms": "UPDATE points_kept_fee SET issued = issued + 1",
     "sealed days are as they were when they were sealed": "UPDATE points_key SET body = gen_random_uuid()",
     "a merchant owes what was promised": "UPDATE points_credit_line SET owed_fen = owed_fen - 1",
     "a promise is its sale, and within the limit of its time": "UPDATE points_promise SET points = points + 1, rest = rest - 1 WHERE state = 1",
@@ -124,7 +127,7 @@ BREAKS = {
     "opening balances are the lines of their file, with the money of its bank line": "UPDATE points_opening_line SET points = points + 1",
     "after a closing mode points went to their funders, and after its end none is left": "UPDATE points_transfer SET credit_id = 5 WHERE kind = 17",
     "nothing expires once the issue of a closing mode has ended": "INSERT INTO points_winding_float SELECT min(id), {float} FROM points_winding",
-    "a refund keeps back nothing that its funder has already": "INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points, due_on, balance_after) SELECT wallet_id % 64, wallet_id, now() - interval '3 days', 99999, 1, 1, 17, now(), '2020-01-01', 'x', wallet_id, float_id, 1, '2020-01-01', 0 FROM points_refund WHERE short > 0 LIMIT 1",
+    "a refund keeps back nothing that its funder has already": "INSERT INTO points_transfer (bucket, wallet_id, booked_at, seq, id, journal_id, kind, event_at, booked_on, actor, debit_id, credit_id, points, due_on, balance_after) SELECT wallet_id % 64, wallet_id, now() - interval '3 days', 99999, 1, 1, 17, now(), '2020-01-01', 'x', wallet_id, float_id, 1, '2020-01-01', 0 FROM points_refund WHERE short > 0 ORDER BY refund_id DESC LIMIT 1",
     "a refund counts as back with its funder only what was wound up, and each point once": "UPDATE points_refund SET home = 1, home_own = 1 WHERE short > 0",
     "what expired went to breakage, or back to the budget or promotion credit it came from": "UPDATE points_transfer SET credit_id = 3 WHERE kind = 3",
     "one merchant's money becomes another's by points that were spent or bonuses that were charged, not by clearing": "UPDATE points_transfer t SET credit_id = (SELECT min(f.id) FROM points_account f WHERE f.kind = 3 AND f.id <> a.float_id) FROM points_account a WHERE a.id = t.debit_id AND a.kind = 4 AND t.kind = 11",
@@ -175,6 +178,8 @@ def cleared(shop: Shop, wallet: Wallet) -> None:
 
 def lived(shop: Shop) -> dict[str, int]:
     """Let a shop sell, take points, void, and close its first week."""
+    # Before there are rules.
+    sold_for_cash()
     wallet = shop.wallet()
     old, yesterday = NOON - timedelta(days=15), NOON - timedelta(days=1)
     sale = shop.sell(wallet, 10_000, event_at=old, now=old)
@@ -279,6 +284,19 @@ def refunded() -> None:
     assert kept.status == "booked"
 
 
+def sold_for_cash() -> None:
+    """Let two shops sell points for cash in the month before: one pays its fee, one owes a part of it."""
+    rich, poor = keeps.shop_of(), keeps.shop_of(800)
+    for shop, fen in ((rich, 390_000), (poor, 3_000)):
+        keeps.fake(shop)
+        at = keeps.THEN + timedelta(minutes=9)
+        assert shop.sell(shop.wallet(), fen, event_at=at, now=at).status == "booked"
+        keeps.close(shop)
+    assert list(keeping.run(keeps.MONTH, NOON)) == [2]
+    poor.top_up(20)
+    assert refunds.settle(NOON)[1] >= 20
+
+
 def rewarded() -> None:
     """Let a budget reward an invitation, and a shop reviews; two are taken back, of which points were gone."""
     shop, other, payer = open_shop(matures_days=0), open_shop(matures_days=0, spend_share_bps=10_000), budget()
@@ -369,6 +387,7 @@ def test_a_broken_law_is_seen() -> None:
                     "points_referral",
                     "points_reward",
                     "points_reward_back",
+                    "points_kept_fee",
                 ):
                     cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER points_immutable")
             cursor.execute(statement.format(**facts))
@@ -420,7 +439,7 @@ UNSEEN = {
 BOOK = {
     "points_account", "points_account_day", "points_allowance", "points_awaited", "points_award", "points_award_used", "points_bank_line",
     "points_bank_statement", "points_bill",
-    "points_claim", "points_clearing", "points_credit_line", "points_due", "points_flow_day", "points_hold", "points_hold_lot", "points_key",
+    "points_claim", "points_clearing", "points_credit_line", "points_due", "points_flow_day", "points_hold", "points_hold_lot", "points_kept_fee", "points_key",
     "points_lot", "points_lot_use", "points_mark", "points_movement", "points_opening", "points_opening_line", "points_payout", "points_promise",
     "points_proof", "points_proof_bucket", "points_referral", "points_refund", "points_refund_award", "points_retention", "points_return_due",
     "points_reversal", "points_reward", "points_reward_back",

@@ -14,16 +14,17 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from alliance import approvals
 from alliance.calc.worktime import day_start, shanghai_day
 from alliance.models import Approval, User
-from merchants import clearing, money, payouts
+from merchants import clearing, money, payouts, risks
 from merchants.models import Dispute, PayoutAccount, PayoutLine, PayoutRun, Staff
 from merchants.web import statements as web
-from points import accounts, closing, promises, rollup, stated
-from points.models import Payout, Retention, Standing, Statement
+from points import accounts, closing, keeping, promises, rollup, stated
+from points.models import Claim, KeptFee, Payout, Retention, Standing, Statement
 from tests.factories import members, shops, staff
 from tests.factories.merchants import worker
 from tests.factories.shops import SYSTEM, Shop
@@ -357,3 +358,25 @@ def test_as_many_queries_for_many_rows(taker: Shop, owner: Client, people: tuple
         shops.sale(taker, wallet, 0, spend=100 + n)
     rollup.run()
     assert asked() == few and max(few) <= 25
+
+
+def test_a_fee_kept_on_missing_points_is_said_with_its_refunds(taker: Shop, owner: Client) -> None:
+    assert "kept-fee" not in owner.get("/shop/money/").content.decode()
+    now = timezone.now()
+    float_id = taker.merchant.float_id
+    month = keeping.months(shanghai_day(now))[-1]
+    claim = Claim.objects.create(why=Claim.Why.KEPT_FEE, debtor_id=float_id, creditor_id=3, points=150, made_at=now)
+    KeptFee.objects.create(
+        float_id=float_id, month=month, issued=750, short=500, share_bps=100, fee=150, taken=0, claim=claim, kept_at=now
+    )
+    page = words(owner.get("/shop/money/"))
+    assert "500 points of returned purchases were spent already: more than 1% of what you gave that month" in page
+    assert "¥1.50 of it comes from your next takings." in page
+    link = f"/shop/sales/?from={month}&amp;to={keeping.last_day(month)}&amp;kind=refund"
+    assert link in owner.get("/shop/money/").content.decode()
+    assert owner.get(link.replace("&amp;", "&")).status_code == 200
+    assert "fee kept on points of returned purchases that were gone" in words(owner.get("/shop/money/owed/"))
+    (shop,) = [risks.Shop(taker.merchant.pk, "", 0, 0, 1)]
+    assert risks.kept_fees([shop], now) == {taker.merchant.pk: (month, 150)}
+    hq = staff.console(staff.colleague("finance", name="hq"))
+    assert hq.get(reverse("admin:points_claim_changelist")).status_code == 200
