@@ -175,7 +175,7 @@ def settle_refunds() -> list[int]:
 
 @shared_task
 def keep_fees() -> int:
-    """Keep the fee of months in which too many points of returned purchases were gone; return for how many merchants."""
+    """Keep the fee of months in which too many points of returned purchases were gone; return how many merchants."""
     with _alone("keep") as is_mine:
         if not is_mine:
             return 0
