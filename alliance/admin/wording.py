@@ -54,6 +54,8 @@ VERBS: dict[str, Promise] = {
     # Translators: 要求立即执行
     "job.asked": gettext_lazy("asked a worker to do it now"),
     # Translators: 同意商户退出
+    # Translators: 留下手续费
+    "fee.kept": gettext_lazy("fee kept on points that were gone"),
     "merchant.leaving": gettext_lazy("merchant may leave"),
     # Translators: 商户取消退出
     "merchant.leaving_cancelled": gettext_lazy("merchant stays after all"),
